@@ -1,0 +1,1 @@
+"""Figures: numbers in, frozen descriptions and drawings out."""

@@ -1,0 +1,296 @@
+"""A description as packed bytes for the browser: a header in JSON, then the numbers as they are.
+
+Layout: the header's length (uint32, little-endian), the header (UTF-8, filled with spaces so that the numbers
+start on a multiple of eight), the buffers. A tensor that shares storage with one already packed is packed as
+offset and strides read off the real view, so that a faulty move draws as it ran.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mha_core.axes import edges
+from mha_core.config import Config
+from mha_core.figures.cells import Block, Picture, widened
+from mha_core.figures.texts import text_key
+from mha_core.run import Trace
+
+KINDS = {"float32": "f4", "float64": "f8", "bool": "u1", "uint8": "u1"}
+
+
+class Buffers:
+    """Numbers one after the other, each storage once."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self.parts: list[bytes] = []
+        self.length = 0
+        self.storages: dict[int, tuple[int, int, int]] = {}
+
+    def add(self, numbers: np.ndarray) -> int:
+        """Append an array's bytes, filled up to a multiple of eight, and return where they start."""
+        data = np.ascontiguousarray(numbers).tobytes()
+        start = self.length
+        self.parts.append(data + b"\0" * (-len(data) % 8))
+        self.length += len(self.parts[-1])
+        return start
+
+    def place(self, view: Tensor, spans: Mapping[int, tuple[int, int]]) -> dict[str, Any]:
+        """Return kind, start (bytes), offset and strides (elements) of a view; a new storage is packed."""
+        key = view.untyped_storage().data_ptr()
+        low, high = spans[key]
+        if key not in self.storages:
+            flat = torch.as_strided(view, (high - low,), (1,), low)
+            self.storages[key] = (self.add(widened(flat)), low, high)
+        start, low, _ = self.storages[key]
+        kind = KINDS[str(widened(view[:0]).dtype)]
+        return {
+            "kind": kind,
+            "at": start,
+            "offset": view.storage_offset() - low,
+            "strides": list(view.stride()),
+        }
+
+
+DEFAULTS: dict[str, Any] = {
+    "values": "signed",
+    "paint": "value",
+    "hidden": "",
+    "role": "",
+    "place": 0,
+    "column": None,
+    "origins": {},
+}
+STATISTICS = ("low", "high", "mean", "deviation", "finite", "nan", "infinite", "counts")
+MEMORY = ("strides", "offset", "contiguous", "view_of", "bytes")
+
+
+def slim(header: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out of a header what `full` can put back: a small run's header would outweigh its numbers.
+
+    Edges and shape follow from the axes and the sizes, a whole piece's place from the shape; statistics are
+    written once for tensors that hold the same numbers; defaults are left out.
+    """
+    seen: dict[str, str] = {}
+    tensors = []
+    for entry in header["tensors"]:
+        left_out = {key for key, value in DEFAULTS.items() if entry[key] == value} | {"edges", "shape"}
+        small = {key: value for key, value in entry.items() if key not in left_out}
+        if small["shared"] == small["limit"]:
+            del small["shared"]
+        facts = [entry["statistics"][name] for name in STATISTICS]
+        small["statistics"] = seen.setdefault(json.dumps(facts), entry["name"])
+        if small["statistics"] == entry["name"]:
+            small["statistics"] = facts
+        small["memory"] = [entry["memory"][name] for name in MEMORY]
+        small["pieces"] = [_slim_piece(piece, header["item"], entry["shape"]) for piece in entry["pieces"]]
+        tensors.append(small)
+    return {**header, "tensors": tensors}
+
+
+def _slim_piece(piece: Mapping[str, Any], item: int, shape: list[int]) -> dict[str, Any]:
+    whole = {"start": [item, *[0] * (len(shape) - 1)], "step": [1] * len(shape), "shape": [1, *shape[1:]]}
+    return {key: value for key, value in piece.items() if whole.get(key) != value}
+
+
+def full(header: Mapping[str, Any]) -> dict[str, Any]:
+    """Put back what `slim` left out, as the browser does."""
+    tensors: dict[str, dict[str, Any]] = {}
+    for small in header["tensors"]:
+        lines = [(edge, edge.sizes(header["sizes"])) for edge in edges(small["axes"])]
+        shape = [math.prod(sizes) for _, sizes in lines]
+        whole = {
+            "start": [header["item"], *[0] * (len(shape) - 1)],
+            "step": [1] * len(shape),
+            "shape": [1, *shape[1:]],
+        }
+        entry = {**DEFAULTS, "shared": small["limit"], **small, "shape": shape}
+        entry["edges"] = [
+            {"label": edge.label, "colour": edge.colour, "words": list(edge.words), "sizes": list(sizes)}
+            for edge, sizes in lines
+        ]
+        facts = small["statistics"]
+        same = isinstance(facts, str)
+        listed = tensors[facts]["statistics"] if same else dict(zip(STATISTICS, facts, strict=True))
+        entry["statistics"] = listed
+        entry["memory"] = dict(zip(MEMORY, small["memory"], strict=True))
+        entry["pieces"] = [{**whole, **piece} for piece in small["pieces"]]
+        tensors[entry["name"]] = entry
+    return {**header, "tensors": list(tensors.values())}
+
+
+def pack(header: Mapping[str, Any], buffers: Buffers) -> bytes:
+    """Put a header before its buffers."""
+    text = json.dumps(slim(header), ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    text += b" " * (-(len(text) + 4) % 8)
+    return struct.pack("<I", len(text)) + text + b"".join(buffers.parts)
+
+
+def unpack(data: bytes) -> tuple[dict[str, Any], bytes]:
+    """Take packed bytes apart again: the header, and the buffers as one."""
+    (length,) = struct.unpack_from("<I", data)
+    return full(json.loads(data[4 : 4 + length])), data[4 + length :]
+
+
+def unpacked(entry: Mapping[str, Any], buffers: bytes) -> np.ndarray:
+    """Read one piece's numbers back, as the browser does: kind, start, offset, strides, shape."""
+    kind = np.dtype({"f4": "<f4", "f8": "<f8", "u1": "u1"}[entry["kind"]])
+    start = entry["at"] + entry["offset"] * kind.itemsize
+    strides = [stride * kind.itemsize for stride in entry["strides"]]
+    return np.ndarray(entry["shape"], kind, buffers, start, strides)
+
+
+def run_id(config: Config) -> str:
+    """Return a short name for a run: the same settings have the same."""
+    return hashlib.sha256(repr(config).encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What makes a run one of two side by side.
+
+    Attributes:
+        title: its heading.
+        text: its sentence.
+        opens: the tensor it opens.
+        ringed: the first cell that differs, in each tensor that does.
+        said: for each tensor how it compares, a sentence.
+    """
+
+    title: str
+    text: str
+    opens: str
+    ringed: tuple[tuple[str, tuple[int, ...]], ...]
+    said: tuple[tuple[str, str], ...]
+
+    def header(self) -> dict[str, Any]:
+        """Return it as the drawing reads it: `beside`, and the rings as marks of followed cells."""
+        marks = {
+            name: {"one": list(index), "boxes": [[[[place, place + 1]] for place in index]]}
+            for name, index in self.ringed
+        }
+        facts = {"title": self.title, "text": self.text, "opens": self.opens, "said": dict(self.said)}
+        return {"beside": facts, "marks": marks}
+
+
+def run_bytes(
+    trace: Trace,
+    picture: Picture,
+    notes: tuple[str, ...] = (),
+    identity: str = "",
+    beside: Beside | None = None,
+) -> bytes:
+    """Pack one run's picture for the drawing."""
+    buffers = Buffers()
+    spans = _spans(picture) if picture.whole else None
+    tensors = [_tensor(block, buffers, spans) for block in picture.blocks]
+    words = trace.config.words
+    header = {
+        "id": identity or run_id(trace.config),
+        "item": picture.item,
+        "whole": picture.whole,
+        "sizes": trace.config.sizes,
+        "dtype": trace.config.dtype,
+        "device": trace.config.device,
+        "tokens": list(words[picture.item]) if words else None,
+        "notes": list(notes),
+        **(beside.header() if beside else {}),
+        "tensors": tensors,
+        "stages": [
+            {
+                "text": text_key(step.stage),
+                "reads": list(step.reads),
+                "makes": list(step.makes),
+                "filled": step.code,
+            }
+            for step in picture.steps
+        ],
+    }
+    return pack(header, buffers)
+
+
+def _spans(picture: Picture) -> dict[int, tuple[int, int]]:
+    """Return the range of elements that is needed of every storage."""
+    spans: dict[int, tuple[int, int]] = {}
+    for block in picture.blocks:
+        for piece in block.pieces:
+            view = piece.values
+            low = int(view.storage_offset())
+            high = (
+                low
+                + 1
+                + sum((size - 1) * stride for size, stride in zip(view.shape, view.stride(), strict=True))
+            )
+            key = view.untyped_storage().data_ptr()
+            was = spans.get(key, (low, high))
+            spans[key] = (min(low, was[0]), max(high, was[1]))
+    return spans
+
+
+def _number(value: float) -> float:
+    return float(f"{value:.9g}")
+
+
+def _tensor(block: Block, buffers: Buffers, spans: Mapping[int, tuple[int, int]] | None) -> dict[str, Any]:
+    facts = vars(block.statistics)
+    return {
+        "name": block.name,
+        "axes": block.axes,
+        "shape": list(block.shape),
+        "edges": [
+            {"label": edge.label, "colour": edge.colour, "words": list(edge.words), "sizes": list(sizes)}
+            for edge, sizes in zip(block.edges, block.sizes, strict=True)
+        ],
+        "values": block.values,
+        "paint": block.paint,
+        "limit": _number(block.limit),
+        "shared": _number(block.shared),
+        "hidden": block.hidden,
+        "role": block.role,
+        "row": block.row,
+        "column": block.column,
+        "place": block.place,
+        "statistics": {
+            name: _number(value) if isinstance(value, float) else value for name, value in facts.items()
+        },
+        "memory": vars(block.memory),
+        "pieces": [
+            {
+                "start": list(piece.start),
+                "step": list(piece.step),
+                "shape": list(piece.values.shape),
+                **_numbers(piece.values, buffers, spans),
+            }
+            for piece in block.pieces
+        ],
+        "origins": {paint: _labels(origin, buffers) for paint, origin in block.origins.items()},
+    }
+
+
+def _numbers(view: Tensor, buffers: Buffers, spans: Mapping[int, tuple[int, int]] | None) -> dict[str, Any]:
+    """Pack a piece: as a view on its storage, or, where only parts of the run are sent, by itself."""
+    if spans is not None:
+        return buffers.place(view, spans)
+    copy = view.contiguous()
+    kind = KINDS[str(widened(copy[:0]).dtype)]
+    return {"kind": kind, "at": buffers.add(widened(copy)), "offset": 0, "strides": list(copy.stride())}
+
+
+def _labels(origin: Tensor, buffers: Buffers) -> dict[str, Any]:
+    """Pack labels as one byte each; an axis along which nothing changes has stride 0."""
+    strides = [
+        0 if size == 1 else stride
+        for size, stride in zip(origin.shape, origin.contiguous().stride(), strict=True)
+    ]
+    at = buffers.add(origin.numpy().astype(np.uint8))
+    return {"at": at, "strides": strides, "count": int(origin.max()) + 1}
