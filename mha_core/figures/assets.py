@@ -20,6 +20,7 @@ SCRIPTS = (
     "routes.js",
     "narrow.js",
     "mapkey.js",
+    "paths.js",
     "overview.js",
     "strip.js",
     "grid.js",

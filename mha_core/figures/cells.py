@@ -173,15 +173,14 @@ def statistics(values: np.ndarray) -> tuple[Statistics, float]:
     nan = int(np.isnan(flat).sum()) if finite is not flat else 0
     if not finite.size:
         return Statistics(0, 0, 0, 0, 0, nan, flat.size - nan, ()), 0.0
-    low, high = float(finite.min()), float(finite.max())
-    # numpy refuses bins that are finer than the numbers themselves: such numbers share the middle bin
-    least = BINS * float(np.spacing(np.abs([low, high]).max().astype(flat.dtype)))
+    low, high, wide = float(finite.min()), float(finite.max()), finite.astype(np.float64, copy=False)
+    # numpy refuses bins that are finer than the numbers can be: such numbers share the middle bin
+    least = BINS * float(np.spacing(max(abs(low), abs(high))))
     half = 0.0 if high - low > least else max(0.5, least)
-    counts, _ = np.histogram(finite, BINS, (low - half, high + half))
+    counts, _ = np.histogram(wide, BINS, (low - half, high + half))
     sorted_sizes = np.abs(finite)
     place = min(int(np.ceil(0.995 * finite.size)), finite.size) - 1
     limit = float(np.partition(sorted_sizes, place)[place])
-    wide = finite.astype(np.float64, copy=False)
     facts = (low, high, float(wide.mean()), float(wide.std()))
     return Statistics(*facts, finite.size, nan, flat.size - finite.size - nan, tuple(counts.tolist())), limit
 

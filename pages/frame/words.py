@@ -48,5 +48,4 @@ WORDS = {
     "layouts_misread": "Read the other way",
     "layouts_misread_text": "The same code and the same weights, but their rows stand in the other order, as another library "
     "would have stored them.",
-    "no_run": "The drawing stays as it was.",
 }

@@ -11,7 +11,7 @@ import torch
 from mha_core import Config, run
 from mha_core.config import DTYPES, LAYOUTS, MASKS
 from mha_core.errors import WindowError
-from mha_core.figures.cells import BUDGET, FACE, describe, faces, widened
+from mha_core.figures.cells import BUDGET, FACE, describe, faces, statistics, widened
 from mha_core.figures.to_bytes import Buffers, pack, run_bytes, run_id, unpack, unpacked
 from mha_core.listing import filled
 from mha_core.origins import item_sizes, labels
@@ -205,9 +205,8 @@ def test_faces_show_every_index_up_to_a_limit_and_beyond_it_every_nth():
 @pytest.mark.parametrize("name", ["qkv", "permute", "q", "v", "mask", "weights", "out"])
 def test_above_the_budget_the_open_tensor_is_sent_sheet_by_sheet(name):
     trace = large(mask="causal")
-    for item, sheet in ((0, 0), (1, 2)):
-        if trace[name].ndim < 4 or trace[name].shape[1] <= sheet:
-            sheet = 0
+    for item, wanted in ((0, 0), (1, 2)):
+        sheet = wanted if trace[name].ndim == 4 and trace[name].shape[1] > wanted else 0
         header, buffers = unpack(run_bytes(trace, describe(trace, item, open_name=name, sheet=sheet)))
         tensor = next(tensor for tensor in header["tensors"] if tensor["name"] == name)
         covered = torch.zeros(trace[name].shape, dtype=torch.bool)
@@ -215,11 +214,10 @@ def test_above_the_budget_the_open_tensor_is_sent_sheet_by_sheet(name):
             covered[index] = True
             real = plain(trace[name][index])
             assert bits(found.astype(bool) if trace[name].dtype == torch.bool else found) == bits(real)
-        opened = covered[item, sheet:] if trace[name].ndim == 4 else covered[item]
         if trace[name][item].numel() * trace[name].element_size() <= BUDGET:
             assert covered[item].all()
         else:
-            assert opened[0].all()
+            assert (covered[item, sheet] if trace[name].ndim == 4 else covered[item]).all()
         assert not covered[1 - item].any()
 
 
@@ -346,6 +344,36 @@ def test_what_json_cannot_hold_is_refused():
     with pytest.raises(ValueError, match="JSON"):
         pack({"number": float("nan"), "tensors": []}, Buffers())
     assert pack({"number": 0.5, "tensors": []}, Buffers())
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    "numbers", [(2.0,), (0.0, 0.0), (1e30, 1e30), (1.0, "next"), (0.0, "next"), (-1e9, "next"), (-3e38, 3e38)]
+)
+def test_a_histogram_holds_every_number_however_close_or_far_they_are(numbers, kind):
+    values = np.array([kind(number) if number != "next" else 0 for number in numbers], dtype=kind)
+    if "next" in numbers:
+        values[1] = np.nextafter(values[0], kind(np.inf))  # the closest number that the kind has
+    found, limit = statistics(values)
+    assert sum(found.counts) == found.finite == len(numbers)
+    assert (found.low, found.high) == (values.min(), values.max())
+    assert limit == np.abs(values).max()
+
+
+def test_the_bars_of_a_histogram_are_what_sorting_by_hand_gives():
+    found, limit = statistics(np.array([0.0, 0.5, 1.0, 1.0, 11.5, 23.0, 24.0, np.nan, np.inf, -np.inf]))
+    bars = [0] * 24
+    for number in (0.0, 0.5, 1.0, 1.0, 11.5, 23.0, 24.0):
+        bars[min(int(number), 23)] += 1  # from 0 to 24: a bar holds the numbers with the same whole part
+    assert list(found.counts) == bars
+    assert (found.finite, found.nan, found.infinite, limit) == (7, 1, 2, 24.0)
+    nothing, limit = statistics(np.array([np.nan, np.inf]))
+    assert (nothing.finite, nothing.nan, nothing.infinite, nothing.counts, limit) == (0, 1, 1, (), 0.0)
+
+
+def test_words_that_are_all_alike_can_be_drawn():
+    config = Config(input="words", text="a a", positions=False, input_dim=5, d_model=5, num_heads=1)
+    assert_bytes_are_the_tensors(run(config))
 
 
 SENTENCE = "the cat saw the small dog"

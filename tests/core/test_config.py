@@ -322,7 +322,7 @@ def test_a_changed_copy_is_checked_again_and_leaves_the_first_alone():
     config = Config(d_model=12, num_heads=3)
     assert config.but(num_heads=4).head_dim == 3
     assert config.num_heads == 3
-    with pytest.raises(ConfigError, match="num_heads 5 does not divide d_model 12; 4 or 6 would."):
+    with pytest.raises(ConfigError, match=r"num_heads 5 does not divide d_model 12; 4 or 6 would\."):
         config.but(num_heads=5)
     with pytest.raises(TypeError, match="heads"):
         config.but(heads=5)

@@ -135,14 +135,14 @@ def test_three_projections_fused_give_what_each_gives(layout, bias):
     [
         pytest.param(
             linear(torch.ones(55, 12, dtype=torch.float64), torch.ones(55, dtype=torch.float64)),
-            "q_layer, k_layer and v_layer have weights (55, 13), (55, 12), (55, 13) and biases yes, yes, yes; they "
-            "can be fused only where all three agree.",
+            "q_layer, k_layer and v_layer have weights (55, 13), (55, 12), (55, 13) and biases yes, yes, "
+            "yes; they can be fused only where all three agree.",
             id="another shape",
         ),
         pytest.param(
             linear(torch.ones(55, 13, dtype=torch.float64), None),
-            "q_layer, k_layer and v_layer have weights (55, 13), (55, 13), (55, 13) and biases yes, no, yes; they "
-            "can be fused only where all three agree.",
+            "q_layer, k_layer and v_layer have weights (55, 13), (55, 13), (55, 13) and biases yes, no, yes; "
+            "they can be fused only where all three agree.",
             id="no bias",
         ),
     ],
@@ -211,5 +211,6 @@ def test_a_module_with_parts_that_are_not_here_is_refused(settings, given):
     with pytest.raises(InputError) as caught:
         from_torch(module(**settings))
     assert str(caught.value) == (
-        f"This nn.MultiheadAttention has {given}; only one with a single input size and none of these can be read."
+        f"This nn.MultiheadAttention has {given}; only one with a single input size and none of these "
+        "can be read."
     )

@@ -16,7 +16,7 @@ from tests.core.grid import INPUTS, ONES, faulty_join, faulty_split, layouts_and
 
 
 def executed(trace, stage, text, without=()):
-    """Run a shown text on the tensors of a run; return what it leaves under the names of the stage's tensors."""
+    """Run a shown text on the tensors of a run; return what it leaves under the stage's names."""
     namespace = {
         name: trace.available[source] for name, source in stage.inputs.items() if name not in without
     }

@@ -216,7 +216,8 @@ def test_a_missing_device_falls_back_to_the_cpu_with_a_sentence():
     for device in (missing, f"{missing}:0"):
         trace = run(small(device=device))
         assert trace.notes == (
-            f"The device {device} is not there; this run took place on the CPU. Here there is {', '.join(devices())}.",
+            f"The device {device} is not there; this run took place on the CPU. "
+            f"Here there is {', '.join(devices())}.",
         )
         assert trace.config.device == "cpu" and trace["out"].device.type == "cpu"
         assert same(trace["out"], run(small())["out"])

@@ -116,7 +116,8 @@ def test_a_second_swap_of_the_same_stage_gets_a_sentence():
         swap(once, compare, new)
     assert str(caught.value) == (
         "The step compare stands 0 times in this pipeline and can be swapped only where it stands once; its "
-        "steps are project, split_heads, heads_first, cut, flipped, scale, hide, softmax, mix, join, project_out."
+        "steps are project, split_heads, heads_first, cut, flipped, scale, hide, softmax, mix, join, "
+        "project_out."
     )
 
 

@@ -4,6 +4,7 @@ import json
 import re
 import string
 from collections.abc import Iterator
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,9 @@ from mha_core.figures.to_bytes import run_id, unpack, unpacked
 from tests.server import APP
 
 JOINER = "\u2060"
+FIELDS = tuple(each.name for each in fields(Config))
+VIEW_KEYS = ("stage", "cell", "batch", "paint", "lens")
+ALL_KEYS = (*FIELDS, *VIEW_KEYS, "preset", "v", "zzz")  # the last one is known to nobody
 
 
 def opened(address: dict[str, Any] | None = None, page: str = "") -> AppTest:
@@ -34,6 +38,14 @@ def assert_drawn(session: AppTest) -> None:
     assert not session.exception, [each.value for each in session.exception]
     header, _ = packed(session)
     assert header["tensors"]
+
+
+def changed(session, key: str, value: Any) -> None:
+    """Set a field's widget as a visitor does, and let the page run."""
+    kinds = ("number_input", "selectbox", "toggle", "text_area", "text_input")
+    (widget,) = [each for kind in kinds for each in session.get(kind) if each.key == key]
+    widget.set_value(value).run()
+    assert_drawn(session)
 
 
 def address(session: AppTest) -> dict[str, str]:
@@ -83,7 +95,7 @@ def pieces(session: AppTest) -> Iterator[tuple[str, tuple[slice, ...], np.ndarra
 
 
 def number_at(session: AppTest, cell: str) -> tuple[float, float]:
-    """The number of `weights.0.1.2.3` as it reaches the browser, and the largest size in what was sent of it."""
+    """The number of `weights.0.1.2.3` as it reaches the browser, and the largest size that was sent of it."""
     name, *places = cell.split(".")
     for other, cells, numbers in pieces(session):
         starts = zip(map(int, places), cells, strict=False)

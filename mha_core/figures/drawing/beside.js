@@ -7,7 +7,7 @@ function besideTabs(explorer, name) {
     const facts = { "data-key": `beside-${other}`, "aria-pressed": String(other === name), type: "button" };
     const differs = other in run.marks;
     const tab = element("button", { ...facts, class: differs ? "differs" : null, title: run.beside.said[other] }, other);
-    tab.onclick = () => explorer.set({ stage: other });
+    tab.onclick = () => explorer.set({ stage: other, lens: null });
     tabs.append(tab);
   }
   return tabs;
@@ -17,7 +17,6 @@ function drawBeside(explorer, host) {
   const { run } = explorer;
   const name = explorer.open ?? run.beside.opens;
   explorer.view.stage = name;
-  explorer.view.paint ??= "value"; // numbers are compared here
   const stage = run.stageOf(name);
   const code = element("pre", { class: "mha-code" }, explorer.constant.stages[stage.text].code);
   const sheets = element("div", { class: "mha-sheets" });

@@ -99,11 +99,31 @@ function drawBlockText(explorer, block) {
   const group = shape("g", { class: "mha-block-text" });
   const line = (points, colour) =>
     group.append(shape("path", { d: `M${points.join("L")}`, stroke: colour, "stroke-width": 2.5, fill: "none" }));
-  line([[x - 2.25, y - 0.5], [x - 2.25, y + h + 3.5]], rows.colour);
-  line([[x - 1, y + h + 2.25], [x + w, y + h + 2.25]], columns.colour);
-  if (depth) line([[x - 2, y - 2], [x + dx - 2, y - dy - 2]], depth.colour);
+  line(
+    [
+      [x - 2.25, y - 0.5],
+      [x - 2.25, y + h + 3.5],
+    ],
+    rows.colour,
+  );
+  line(
+    [
+      [x - 1, y + h + 2.25],
+      [x + w, y + h + 2.25],
+    ],
+    columns.colour,
+  );
+  if (depth)
+    line(
+      [
+        [x - 2, y - 2],
+        [x + dx - 2, y - dy - 2],
+      ],
+      depth.colour,
+    );
   drawTicks(group, block);
-  const label = (text, at, anchor, colour) => group.append(svgText(text, at, { anchor, colour, size: BLOCK_FONT.label }));
+  const label = (text, at, anchor, colour) =>
+    group.append(svgText(text, at, { anchor, colour, size: BLOCK_FONT.label }));
   const middle = y + h / 2;
   label(columns.text, [block.columnsAt ?? x + w / 2, y + h + (columns.ticks ? 17 : 14.5)], "middle", columns.colour);
   label(rows.text, [x - 7, middle + 4], "end", rows.colour);
@@ -135,7 +155,10 @@ function blockLine(explorer, block, kind, at, look) {
   }
   if (kind === "range") return svgText(block.range, at, { colour: look.muted, size: BLOCK_FONT.range });
   if (kind === "note") {
-    return svgText(block.note, at, { colour: edgeColour(explorer, block.tensor.edges[1].colour), size: BLOCK_FONT.range });
+    return svgText(block.note, at, {
+      colour: edgeColour(explorer, block.tensor.edges[1].colour),
+      size: BLOCK_FONT.range,
+    });
   }
   const line = svgText("(", at, { colour: look.muted, size: BLOCK_FONT.shape, class: "mha-shape" });
   block.tensor.shape.forEach((size, axis) => {
@@ -172,7 +195,8 @@ function drawMarks(explorer, block, faces) {
     for (const box of boxes) {
       for (const corners of framesOn(face, box, Boolean(marks.one))) {
         const d = `M${corners.map((corner) => corner.join(" ")).join("L")}Z`;
-        const frame = (colour, width) => group.append(shape("path", { d, fill: "none", stroke: colour, "stroke-width": width }));
+        const frame = (colour, width) =>
+          group.append(shape("path", { d, fill: "none", stroke: colour, "stroke-width": width }));
         frame(explorer.look.page, marks.one ? 5.5 : 3.5);
         frame(explorer.look.text, marks.one ? 2.5 : 1.5);
         if (marks.one) block.ring = [0, 1].map((i) => (corners[0][i] + corners[2][i]) / 2);
@@ -193,7 +217,9 @@ function framesOn(face, box, ring) {
   if (!fixed) return [];
   const spans = (axis, places, length) =>
     box[axis].map(([start, stop]) => {
-      const covered = places.map((place, i) => [place, i]).filter(([place]) => place < stop && place + stepBetween(places) > start);
+      const covered = places
+        .map((place, i) => [place, i])
+        .filter(([place]) => place < stop && place + stepBetween(places) > start);
       if (!covered.length) return null;
       const [low, high] = [covered[0][1] / places.length, (covered.at(-1)[1] + 1) / places.length];
       const more = ring ? Math.max(0, 7 / length - (high - low)) / 2 : 0;

@@ -5,12 +5,13 @@ function pixel(layerOf, value) {
 }
 
 // A small picture that repeats: hatch (hidden), crosses (NaN where cells are too small for one each), dots (not sent).
-function tileOf(layerOf, look, kind) {
-  if (layerOf.tiles[kind]) return layerOf.tiles[kind];
+function tileOf(layerOf, look, kind, colour = look.hatchLine) {
+  const key = `${kind} ${colour}`;
+  if (layerOf.tiles[key]) return layerOf.tiles[key];
   const size = Math.max(4, Math.round(6 * layerOf.scale));
   const canvas = element("canvas", { width: size, height: size });
   const pen = canvas.getContext("2d");
-  pen.strokeStyle = pen.fillStyle = look.hatchLine;
+  pen.strokeStyle = pen.fillStyle = colour;
   pen.lineWidth = layerOf.scale;
   if (kind === "dots") pen.fillRect(0, 0, layerOf.scale, layerOf.scale);
   else {
@@ -25,7 +26,7 @@ function tileOf(layerOf, look, kind) {
     }
     pen.stroke();
   }
-  return (layerOf.tiles[kind] = layerOf.pen.createPattern(canvas, "repeat"));
+  return (layerOf.tiles[key] = layerOf.pen.createPattern(canvas, "repeat"));
 }
 
 // part: {item, depth, rows: [first, stop], from, to, x, y, cell, row}. Returns the kinds of marks that were met.
@@ -49,8 +50,8 @@ function paintCells(layerOf, explorer, tensor, paint, part) {
     paintNumbers(layerOf, explorer, tensor, sheet, part, index);
   }
   pen.strokeStyle = explorer.look.outline;
-  pen.lineWidth = Math.max(1, Math.round(layerOf.scale));
-  pen.strokeRect(left - pen.lineWidth / 2, top - pen.lineWidth / 2, right - left + pen.lineWidth, bottom - top + pen.lineWidth);
+  const line = (pen.lineWidth = Math.max(1, Math.round(layerOf.scale)));
+  pen.strokeRect(left - line / 2, top - line / 2, right - left + line, bottom - top + line);
   return met;
 }
 
@@ -74,6 +75,18 @@ function paintGaps(layerOf, explorer, tensor, part, rows, columns) {
   }
 }
 
+function inkOf(colour) {
+  return inkOn([colour & 255, (colour >> 8) & 255, (colour >> 16) & 255]);
+}
+
+// Ground and pattern of a mark that fills its cell; nothing for one that is a sign.
+function groundOf(look, mark, large) {
+  if (mark === MARK.hidden) return [look.hatchGround, "hatch"];
+  if (mark === MARK.absent) return [look.page, "dots"];
+  if (mark === MARK.nan && !large) return [look.page, "crosses"];
+  return [];
+}
+
 // Marks lie in runs: one rectangle for as many neighbours as are alike.
 function paintMarks(layerOf, explorer, sheet, part, byOrigin) {
   const { look } = explorer;
@@ -85,20 +98,17 @@ function paintMarks(layerOf, explorer, sheet, part, byOrigin) {
       const mark = sheet.marks[row * sheet.width + column];
       let stop = column + 1;
       while (stop < sheet.width && sheet.marks[row * sheet.width + stop] === mark) stop += 1;
-      const ground = mark === MARK.hidden ? [look.hatchGround, "hatch"] : mark === MARK.absent ? [look.page, "dots"] : null;
-      const small = mark === MARK.nan && !large ? [look.page, "crosses"] : null;
-      const [colour, kind] = ground ?? small ?? [];
+      const [colour, kind] = groundOf(look, mark, large);
       if (kind) {
         const [x, y] = [pixel(layerOf, part.x + column * part.cell), pixel(layerOf, part.y + row * part.row)];
-        const [right, bottom] = [pixel(layerOf, part.x + stop * part.cell), pixel(layerOf, part.y + (row + 1) * part.row)];
-        for (const fill of byOrigin && mark === MARK.hidden ? [null] : [colour]) {
-          if (fill) {
-            pen.fillStyle = fill;
-            pen.fillRect(x, y, right - x, bottom - y);
-          }
-          pen.fillStyle = tileOf(layerOf, look, kind);
-          pen.fillRect(x, y, right - x, bottom - y);
-        }
+        const wide = pixel(layerOf, part.x + stop * part.cell) - x;
+        const high = pixel(layerOf, part.y + (row + 1) * part.row) - y;
+        // painted by origin, a hidden cell still shows where it comes from, under a hatch that can be seen on it
+        const through = byOrigin && mark === MARK.hidden;
+        pen.fillStyle = colour;
+        if (!through) pen.fillRect(x, y, wide, high);
+        pen.fillStyle = tileOf(layerOf, look, kind, through ? inkOf(sheet.pixels[row * sheet.width + column]) : undefined);
+        pen.fillRect(x, y, wide, high);
       } else if (mark !== MARK.none && large) {
         for (let at = column; at < stop; at += 1) paintSign(layerOf, explorer, mark, part, row, at);
       }
@@ -134,7 +144,7 @@ function paintNumbers(layerOf, { look }, tensor, sheet, part, index) {
       if (sheet.marks[at] !== MARK.none) continue;
       cell[tensor.axes - 1] = part.from + column;
       const colour = sheet.pixels[at];
-      if (!inks.has(colour)) inks.set(colour, inkOn([colour & 255, (colour >> 8) & 255, (colour >> 16) & 255]));
+      if (!inks.has(colour)) inks.set(colour, inkOf(colour));
       pen.fillStyle = inks.get(colour);
       const text = short(tensor.at(cell), tensor.values);
       const x = pixel(layerOf, part.x + (column + 0.5) * part.cell - 0.5);

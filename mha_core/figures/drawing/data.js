@@ -135,7 +135,8 @@ function short(value, kind) {
   if (!Number.isFinite(value)) return value > 0 ? "∞" : `${MINUS}∞`;
   if (kind === "flag") return String(value);
   if (kind === "probability" && value > 0 && value < 0.005) return "<0.01";
-  const text = Math.abs(value) >= 100 ? value.toPrecision(3) : value.toFixed(2);
+  const size = Math.abs(value);
+  const text = size >= 1e5 ? value.toExponential(0).replace("e+", "e") : value.toFixed(size >= 100 ? 0 : 2);
   return (Number(text) === 0 ? "0.00" : text).replace(/-/g, MINUS);
 }
 

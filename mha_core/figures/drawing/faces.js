@@ -23,7 +23,8 @@ function frontOf(explorer, tensor) {
   if (!marks || tensor.axes !== 4 || tensor.shape[1] === 1) return { place: 0, chosen: false };
   const places = new Set(marks.one ? [marks.one[1]] : []);
   if (!marks.one) {
-    for (const box of marks.boxes) for (const [start, stop] of box[1]) for (let i = start; i < stop; i += 1) places.add(i);
+    for (const box of marks.boxes)
+      for (const [start, stop] of box[1]) for (let i = start; i < stop; i += 1) places.add(i);
   }
   const [place] = places;
   if (places.size !== 1) return { place: 0, chosen: false };
@@ -41,7 +42,9 @@ function facesOf(explorer, tensor, box, front, scale) {
   const columns = thinned(tensor.shape[columnAxis], Math.round(w * scale), base[columnAxis]).places;
   const index = tensor.shape.map((_, axis) => (axis === 0 ? explorer.run.item : 0));
   if (tensor.axes === 4) index[1] = front;
-  const faces = [{ side: "front", at: [x, y], across: [w, 0], down: [0, h], index, rowAxis, rows, columnAxis, columns }];
+  const faces = [
+    { side: "front", at: [x, y], across: [w, 0], down: [0, h], index, rowAxis, rows, columnAxis, columns },
+  ];
   if (dx > 0) {
     const depths = depthOrder(tensor.shape[1], front, Math.round(dx * scale));
     const [first, last] = [[...index], [...index]];
@@ -64,7 +67,12 @@ function pointOn(face, across, down) {
 
 // A part of a face as a path: corners in order.
 function cornersOn(face, left, top, right, bottom) {
-  return [pointOn(face, left, top), pointOn(face, right, top), pointOn(face, right, bottom), pointOn(face, left, bottom)];
+  return [
+    pointOn(face, left, top),
+    pointOn(face, right, top),
+    pointOn(face, right, bottom),
+    pointOn(face, left, bottom),
+  ];
 }
 
 function traceCorners(pen, corners) {
@@ -125,7 +133,7 @@ function paintFaces(pen, explorer, tensor, box, front, scale) {
 function markRuns(sheet) {
   const runs = [];
   for (let row = 0; row < sheet.height; row += 1) {
-    for (let start = 0; start < sheet.width; ) {
+    for (let start = 0; start < sheet.width;) {
       const mark = sheet.marks[row * sheet.width + start];
       let stop = start + 1;
       while (stop < sheet.width && sheet.marks[row * sheet.width + stop] === mark) stop += 1;
@@ -140,7 +148,12 @@ function markRuns(sheet) {
 function paintFaceMarks(pen, face, sheet, look) {
   const runs = markRuns(sheet);
   if (!runs.length) return;
-  const part = ([, row, start, stop]) => [start / sheet.width, row / sheet.height, stop / sheet.width, (row + 1) / sheet.height];
+  const part = ([, row, start, stop]) => [
+    start / sheet.width,
+    row / sheet.height,
+    stop / sheet.width,
+    (row + 1) / sheet.height,
+  ];
   const hidden = runs.filter(([mark]) => mark === MARK.hidden);
   if (hidden.length) {
     pen.save();
@@ -153,7 +166,7 @@ function paintFaceMarks(pen, face, sheet, look) {
   const [wide, tall] = [Math.hypot(...face.across) / sheet.width, Math.hypot(...face.down) / sheet.height];
   const every = Math.max(1, Math.ceil(7 / tall)); // rows lower than a sign: not every row has one
   for (const [mark, row, start, stop] of runs) {
-    if (mark === MARK.hidden || row % every !== Math.floor(every / 2) % sheet.height % every) continue;
+    if (mark === MARK.hidden || row % every !== (Math.floor(every / 2) % sheet.height) % every) continue;
     const signs = Math.max(1, Math.min(stop - start, Math.floor(((stop - start) * wide) / 8)));
     for (let i = 0; i < signs; i += 1) {
       const across = (start + ((i + 0.5) * (stop - start)) / signs) / sheet.width;

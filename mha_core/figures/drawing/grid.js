@@ -63,8 +63,9 @@ function squareSize(facts) {
     const size = Math.min(wide, Math.floor((GRID.budget / down - GRID.flow.below) / rows));
     // where cells hold their numbers, fewer rows of sheets are worth more than larger cells
     const enough = Math.min(size, GRID.digits[0]);
-    const least = best ? Math.min(best.cell, GRID.digits[0]) : 0;
-    if (enough > least || (enough === least && (down < best.down || (down === best.down && size > best.cell)))) {
+    const before = best && Math.min(best.cell, GRID.digits[0]);
+    const fewer = best && (down < best.down || (down === best.down && size > best.cell));
+    if (!best || enough > before || (enough === before && fewer)) {
       best = { across, cell: size, row: size, down, perPage: sheets, perWindow: 1 };
     }
     for (let cell = wide; cell >= GRID.least; cell -= 1) {

@@ -110,16 +110,18 @@ function tipOf(explorer) {
   return explorer.tip;
 }
 
-// Near a rectangle of the window, and never cut at the window's edge.
-function showTip(explorer, text, { x, y, width = 0, height = 0 }) {
+// Near a rectangle of the window, and never cut at the window's edge. Above it where a finger would hide what is below.
+function showTip(explorer, text, { x, y, width = 0, height = 0, above = false }) {
   const tip = tipOf(explorer);
   tip.textContent = text;
   tip.hidden = false;
   const away = 12;
   const size = tip.getBoundingClientRect();
-  const left = Math.max(4, Math.min(x + width + away, innerWidth - size.width - 4));
+  const { clientWidth, clientHeight } = document.documentElement;
+  const left = Math.max(4, Math.min(x + width + away, clientWidth - size.width - 4));
   const below = y + height + away;
-  const top = below + size.height > innerHeight - 4 ? y - size.height - away : below;
+  const over = y - size.height - away;
+  const top = (above && over >= 4) || below + size.height > clientHeight - 4 ? over : below;
   tip.style.left = `${left}px`;
   tip.style.top = `${Math.max(4, top)}px`;
 }
@@ -134,7 +136,8 @@ function bindPointer(explorer, tensor, host, find) {
   const show = (event) => {
     const index = find(event);
     if (!index) return hideTip(explorer);
-    return showTip(explorer, hoverLine(explorer, tensor, index), { x: event.clientX, y: event.clientY });
+    const place = { x: event.clientX, y: event.clientY, above: event.pointerType === "touch" };
+    return showTip(explorer, hoverLine(explorer, tensor, index), place);
   };
   host.addEventListener("pointermove", (event) => {
     if (event.pointerType !== "touch" && event.buttons === 0) show(event);
@@ -145,7 +148,7 @@ function bindPointer(explorer, tensor, host, find) {
   host.addEventListener("click", (event) => {
     const index = find(event);
     if (!index) return hideTip(explorer);
-    show(event);
-    return followCell(explorer, tensor, index);
+    followCell(explorer, tensor, index);
+    return show(event); // after the redraw, which takes the focus away for a moment and the tip with it
   });
 }

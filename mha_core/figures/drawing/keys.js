@@ -17,7 +17,7 @@ function followCell(explorer, tensor, index) {
 function bindGridKeys(explorer, grid) {
   const { host } = grid;
   host.addEventListener("focus", () => {
-    grid.focused = true;
+    grid.focused = host.matches(":focus-visible"); // the cursor is the keyboard's: a click has its ring
     grid.cursor ??= firstCursor(explorer, grid);
     showCursor(explorer, grid);
   });
@@ -54,6 +54,7 @@ function moveCursor(explorer, grid, key) {
   const next = nextCell(grid.plan, grid.cursor, key);
   if (!next) return false;
   grid.cursor = next;
+  grid.focused = true;
   const index = fullIndex(grid, next);
   const line = hoverLine(explorer, grid.tensor, index);
   if (!placeOf(grid.plan, next)) {

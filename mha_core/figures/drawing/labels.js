@@ -153,7 +153,10 @@ function drawNames(explorer, svg, grid, plan) {
     const edge = band.x - grid.words - 16;
     bar(svg, edge, band.y, 2.5, band.height, colour);
     if (plan.above) put(svg, edge, band.y - 4, text, { colour });
-    else putLines(svg, edge - 6, band.y + band.height / 2, gutterLines(explorer, text, edge - 6, band.height), { colour, anchor: "end" });
+    else {
+      const lines = gutterLines(explorer, text, edge - 6, band.height);
+      putLines(svg, edge - 6, band.y + band.height / 2, lines, { colour, anchor: "end" });
+    }
   }
 }
 

@@ -49,7 +49,8 @@ function linksOf(blocks, stages) {
 const rightOf = (block) => block.x + block.w + block.dx;
 const topOf = (block) => block.y - block.dy;
 const middleOf = (block) => block.y + block.h / 2;
-const labelsLeft = (block) => block.x - 8 - Math.max(block.rowsWidth, block.dx ? block.depthWidth - block.dx / 2 + 4 : 0);
+const labelsLeft = (block) =>
+  block.x - 8 - Math.max(block.rowsWidth, block.dx ? block.depthWidth - block.dx / 2 + 4 : 0);
 
 // A polyline with rounded corners, as the `d` of a path.
 function roundedPath(points, radius = 7) {
@@ -57,9 +58,15 @@ function roundedPath(points, radius = 7) {
   let path = `M${kept[0].join(" ")}`;
   for (let i = 1; i < kept.length - 1; i += 1) {
     const [before, at, after] = [kept[i - 1], kept[i], kept[i + 1]];
-    const [into, out] = [Math.hypot(at[0] - before[0], at[1] - before[1]), Math.hypot(after[0] - at[0], after[1] - at[1])];
+    const [into, out] = [
+      Math.hypot(at[0] - before[0], at[1] - before[1]),
+      Math.hypot(after[0] - at[0], after[1] - at[1]),
+    ];
     const bend = Math.min(radius, into / 2, out / 2);
-    const toward = (to, length) => [at[0] + ((to[0] - at[0]) * bend) / length, at[1] + ((to[1] - at[1]) * bend) / length];
+    const toward = (to, length) => [
+      at[0] + ((to[0] - at[0]) * bend) / length,
+      at[1] + ((to[1] - at[1]) * bend) / length,
+    ];
     path += `L${toward(before, into).join(" ")}Q${at.join(" ")} ${toward(after, out).join(" ")}`;
   }
   return `${path}L${kept.at(-1).join(" ")}`;

@@ -60,7 +60,8 @@ function drawLens(explorer, host) {
   const width = Math.floor(host.clientWidth || explorer.width);
   const part = (grid.part = { ...lensPart(explorer, grid, width), x: 0, y: LENS.top, cell: LENS.cell, row: LENS.row });
   part.x = part.left;
-  const [wide, high] = [part.left + (part.to - part.from) * LENS.cell + 2, LENS.top + (part.rows[1] - part.rows[0]) * LENS.row + 2];
+  const wide = part.left + (part.to - part.from) * LENS.cell + 2;
+  const high = LENS.top + (part.rows[1] - part.rows[0]) * LENS.row + 2;
   grid.lensCells = layer(wide, high, "mha-cells");
   grid.lensAbove = layer(wide, high, "mha-above");
   paintCells(grid.lensCells, explorer, tensor, explorer.paintOf(tensor), part);
@@ -125,7 +126,8 @@ function drawLensMarks(explorer, grid) {
 }
 
 function inLens({ part }, { depth, row, column }) {
-  return Boolean(part) && depth === part.depth && part.from <= column && column < part.to && part.rows[0] <= row && row < part.rows[1];
+  if (!part || depth !== part.depth) return false;
+  return part.from <= column && column < part.to && part.rows[0] <= row && row < part.rows[1];
 }
 
 // The frame is an element of its own, so that moving it repaints no cell.
@@ -164,7 +166,8 @@ function dragFrame(explorer, grid, event) {
     const here = grid.host.getBoundingClientRect();
     const [x, y] = [now.clientX - here.left - grab.x, now.clientY - here.top - grab.y];
     const high = frame.offsetHeight / 2;
-    const away = (band) => Math.abs(y + high - band.y - band.height / 2) + Math.max(0, band.x - x - plan.cell, x - band.x - band.width);
+    const aside = (band) => Math.max(0, band.x - x - plan.cell, x - band.x - band.width);
+    const away = (band) => Math.abs(y + high - band.y - band.height / 2) + aside(band);
     const band = plan.bands.reduce((best, each) => (away(each) < away(best) ? each : best));
     grid.lens = {
       depth: band.depth,

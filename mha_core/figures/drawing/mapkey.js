@@ -15,10 +15,11 @@ function drawMapKey(explorer, blocks) {
     const words = [explorer.say("weight_low"), explorer.say("weight_high")];
     const stops = look.stops("probability");
     // spread out: the colour of a weight stands at the square of its place on the scale
-    const spread = stops.map((stop, i) => `${stop} ${((i / (stops.length - 1)) ** (options.spread ? 2 : 1)) * 100}%`);
+    const spread = stops.map((stop, i) => `${stop} ${(i / (stops.length - 1)) ** (options.spread ? 2 : 1) * 100}%`);
     bars.append(keyBar("weight", spread, words));
   }
-  for (const paint of ["token", "head"]) if (painted(paint).length) bars.append(keyRamp(explorer, paint, painted(paint)));
+  for (const paint of ["token", "head"])
+    if (painted(paint).length) bars.append(keyRamp(explorer, paint, painted(paint)));
   if (painted("role").length) bars.append(keyRoles(explorer));
   bars.append(...keyMarks(explorer, tensors));
   legend.append(bars);
@@ -49,7 +50,10 @@ function keyBar(kind, stops, words) {
 function keyRamp(explorer, paint, tensors) {
   const count = Math.max(...tensors.map((tensor) => tensor.origins[paint].count));
   const colours = explorer.look.ramp(PAINT_WORD[paint], count).map(unpackedColour);
-  const stops = colours.flatMap((colour, i) => [`${colour} ${(i / count) * 100}%`, `${colour} ${((i + 1) / count) * 100}%`]);
+  const stops = colours.flatMap((colour, i) => [
+    `${colour} ${(i / count) * 100}%`,
+    `${colour} ${((i + 1) / count) * 100}%`,
+  ]);
   const name = (place) => explorer.say("axis_index", { axis: paint, place });
   return keyBar(paint, stops, count > 1 ? [name(0), name(count - 1)] : [name(0)]);
 }

@@ -24,14 +24,6 @@ class Explorer {
       const width = Math.floor(this.root.clientWidth);
       if (width && width !== this.width && this.run) this.redraw();
     }).observe(this.root);
-    addEventListener("popstate", () => {
-      this.view = readView();
-      if (this.run) this.redraw();
-    });
-    // the server writes settings into the address as they were when it was asked: the view is put back
-    globalThis.navigation?.addEventListener("currententrychange", (event) => {
-      if (event.navigationType === "push") writeView(this.view);
-    });
     bindKeys(this);
   }
 
@@ -83,9 +75,15 @@ class Explorer {
     return this.open ? this.run.tensors.get(this.open) : null;
   }
 
+  // Where a cell is drawn, in the window's pixels; null: it is not.
+  where(name, index) {
+    return cellPlace(this, name, index);
+  }
+
   // The paint in which a tensor is shown now.
   paintOf(tensor) {
-    return paintOf(tensor, this.view.paint);
+    // side by side numbers are compared, so they open by value
+    return paintOf(tensor, this.view.paint ?? (this.run.beside ? "value" : null));
   }
 
   // Change the view: the address follows, the drawing follows, and the server is asked only for what is not here.
@@ -97,17 +95,22 @@ class Explorer {
     else if (this.view.cell !== before.cell || this.view.batch !== before.batch) this.ask({});
     if (this.view.cell === null && !this.run.beside) this.followed = null;
     this.redraw();
-    for (const other of explorers) {
-      if (other === this || !other.root.isConnected) continue;
+    for (const other of live()) {
+      if (other === this) continue;
       other.view = { ...this.view };
       other.redraw();
     }
   }
 
+  // Back or Forward: the address says what is on show.
+  reread() {
+    this.view = readView();
+    if (this.run) this.redraw();
+  }
+
   redraw() {
     this.look = readLook(this.root, this.constant.theme);
     this.width = Math.floor(this.root.clientWidth);
-    this.options.spread ??= null;
     this.root.classList.toggle("dark", this.look.dark);
     this.root.classList.toggle("is-open", Boolean(this.open));
     for (const [name, value] of Object.entries(this.look)) {
@@ -164,6 +167,18 @@ const places = new WeakMap();
 const explorers = new Set();
 let shown = null;
 
+// The explorers still in the page; those of a page that was left are forgotten.
+function live() {
+  for (const explorer of explorers) if (!explorer.root.isConnected) explorers.delete(explorer);
+  return [...explorers];
+}
+
+addEventListener("popstate", () => live().forEach((explorer) => explorer.reread()));
+// the server writes settings into the address as they were when it was asked: the view is put back
+globalThis.navigation?.addEventListener("currententrychange", (event) => {
+  if (event.navigationType === "push") live().forEach((explorer) => writeView(explorer.view));
+});
+
 // JSON cannot hold these numbers: they travel by name.
 const NAMED = { NaN, Infinity, "-Infinity": -Infinity };
 
@@ -181,7 +196,6 @@ globalThis.attentionExplorer = {
     }
     shown = places.get(parentElement);
     shown.paint(component);
-    return () => explorers.delete(places.get(parentElement)); // when its place leaves the page
   },
   follow(text) {
     const data = revived(text);

@@ -50,7 +50,7 @@ function fitRow(row, plan) {
   const { width } = plan;
   row.slot = row.single ? width : (width - NARROW.edge) / Math.max(2, row.blocks.length);
   row.blocks.forEach((block) => {
-    const labels = block.x0 = Math.max(block.rowsWidth, block.depthWidth - block.dx / 2) + 9;
+    const labels = (block.x0 = Math.max(block.rowsWidth, block.depthWidth - block.dx / 2) + 9);
     if (row.single) {
       block.left = Math.max(block.shapeWidth, block.nameWidth) + 14;
       shrink(block, (width - 16 - labels - block.left) / (block.w + block.dx));
@@ -64,7 +64,9 @@ function fitRow(row, plan) {
 
 // The widest chip between the two blocks of a pair, with a stump of arrow on each side.
 function betweenPairs(rows, links, chips) {
-  const inside = links.filter(({ from, to }) => rows.some((row) => row.blocks.includes(from) && row.blocks.includes(to)));
+  const inside = links.filter(({ from, to }) =>
+    rows.some((row) => row.blocks.includes(from) && row.blocks.includes(to)),
+  );
   return Math.max(0, ...inside.map((link) => chips.get(link.stage))) + 34;
 }
 
@@ -72,14 +74,17 @@ function betweenPairs(rows, links, chips) {
 function placeRow(row, top, { width }) {
   const up = Math.max(...row.blocks.map((block) => block.dy));
   const tall = Math.max(...row.blocks.map((block) => block.h));
-  const notes = row.blocks.some((block) => block.note);
+  let third = false;
   if (row.single) {
     const [block] = row.blocks;
     const centre = width * NARROW.centre - (block.w + block.dx) / 2;
     block.x = Math.round(within(block.left + block.x0, centre, width - 14 - block.w - block.dx));
     block.y = Math.round(top + Math.max(up + 3, 26 - tall / 2));
     const middle = block.y + block.h / 2;
-    block.texts = [{ kind: "name", at: [4, middle - 2] }, { kind: "shape", at: [4, middle + 14] }];
+    block.texts = [
+      { kind: "name", at: [4, middle - 2] },
+      { kind: "shape", at: [4, middle + 14] },
+    ];
     if (block.range) block.texts.push({ kind: "range", at: [4, middle + 29] });
     if (block.note) block.texts.push({ kind: "note", at: [4, middle + (block.range ? 43 : 29)] });
     const foot = 20 + (block.range ? 14 : 0) + (block.note ? 14 : 0);
@@ -95,13 +100,17 @@ function placeRow(row, top, { width }) {
     block.columnsAt = Math.max(block.x + block.w / 2, i * row.slot + 2 + block.columnsWidth / 2);
     const left = i * row.slot + 4;
     const base = y + tall + TEXT_LINE.label;
-    block.texts = [{ kind: "name", at: [left, top + 15] }, { kind: "shape", at: [left, base + 12] }];
-    const beside = block.shapeWidth + block.rangeWidth + 6 < row.slot;
-    if (block.range && beside) block.texts.push({ kind: "range", at: [left + block.shapeWidth + 7, base + 12] });
-    else if (block.range) block.texts.push({ kind: "range", at: [left + block.nameWidth + 7, top + 15] });
-    if (block.note) block.texts.push({ kind: "note", at: [left, base + 26] });
+    block.texts = [
+      { kind: "name", at: [left, top + 15] },
+      { kind: "shape", at: [left, base + 12] },
+    ];
+    const wrapped = block.range && block.shapeWidth + block.rangeWidth + 6 >= row.slot;
+    if (block.range && !wrapped) block.texts.push({ kind: "range", at: [left + block.shapeWidth + 7, base + 12] });
+    if (wrapped) block.texts.push({ kind: "range", at: [left, base + 26] });
+    if (block.note) block.texts.push({ kind: "note", at: [left + (wrapped ? block.rangeWidth + 4 : 0), base + 26] });
+    third ||= wrapped || Boolean(block.note);
   });
-  row.bottom = y + tall + TEXT_LINE.label + TEXT_LINE.shape + (notes ? 14 : 0);
+  row.bottom = y + tall + TEXT_LINE.label + TEXT_LINE.shape + (third ? 14 : 0);
 }
 
 // The height between two rows: arrows, a heading, what stands aside.
@@ -121,7 +130,10 @@ function zoneHeight(row, plan) {
     block.x = Math.round(Math.max(block.shapeWidth, block.nameWidth) + 14 + block.rowsWidth + 9);
     block.y = Math.round(at + 4);
     const middle = block.y + block.h / 2;
-    block.texts = [{ kind: "name", at: [4, middle - 2] }, { kind: "shape", at: [4, middle + 14] }];
+    block.texts = [
+      { kind: "name", at: [4, middle - 2] },
+      { kind: "shape", at: [4, middle + 14] },
+    ];
     zone.asideFoot = block.y + block.h + TEXT_LINE.label + 2;
     at = zone.asideFoot + 14;
   }
@@ -131,7 +143,8 @@ function zoneHeight(row, plan) {
 }
 
 // Where arrows leave a row and enter the next.
-const leavesAt = (block) => (block.line.single ? Math.round(block.x + (block.w + block.dx) / 2) : block.x + block.w / 2);
+const leavesAt = (block) =>
+  block.line.single ? Math.round(block.x + (block.w + block.dx) / 2) : block.x + block.w / 2;
 
 function entersAt(block, i, count) {
   if (block.line.single) return leavesAt(block);
@@ -160,18 +173,32 @@ function routeZone(row, plan) {
     if (Math.abs(end - lane) > 0.5) points.push([lane, turn], [end, turn]);
     points.push([end, tip]);
     plan.paths.push({ link, role: to.role || from.role, points });
-    const right = Math.max(...links.filter((other) => other.stage === stage).map((other) => leavesAt(other.from)), entries.length > 1 ? lane : 0);
-    const fan = links.filter((other) => other.from === from).length > 1;
-    const beside = fan ? zone.turn - 15 : Math.abs(end - lane) > 0.5 ? zone.turn + 2 : (top + tip) / 2;
-    const across = fan || start === end ? start : end;
-    const leftward = !fan && links.length === 1 && start > end + 1;
-    placeChip(plan, stage, entries.length > 1 ? right : across, zone.heads ? zone.turn - 1 : beside, row, leftward);
+    chipInZone(plan, { row, link, links, start, end, lane, top, tip });
   });
   for (const link of plan.links.filter((other) => other.from.aside && other.to.line === row)) {
     const x = Math.round(link.from.x + link.from.w / 2);
-    plan.paths.push({ link, role: "", points: [[x, zone.asideFoot], [x, zone.turn - 3]] });
+    plan.paths.push({
+      link,
+      role: "",
+      points: [
+        [x, zone.asideFoot],
+        [x, zone.turn - 3],
+      ],
+    });
     plan.found.set(link.stage, [x + 16 + plan.chips.get(link.stage) / 2, zone.turn]);
   }
+}
+
+// Where a stage's chip stands: right of all lanes that enter together, beside the stem of a fan, else beside the arrow.
+function chipInZone(plan, { row, link, links, start, end, lane, top, tip }) {
+  const { zone } = row;
+  const fan = links.filter((other) => other.from === link.from).length > 1;
+  const together = links.filter((other) => other.to === link.to).length > 1;
+  const middle = Math.abs(end - lane) > 0.5 ? zone.turn + 2 : (top + Math.min(tip, row.top)) / 2;
+  const y = zone.heads ? zone.turn - 1 : fan ? zone.turn - 15 : middle;
+  const sources = links.filter((other) => other.stage === link.stage).map((other) => leavesAt(other.from));
+  const x = together ? Math.max(...sources, lane) : fan ? start : end;
+  placeChip(plan, link.stage, x, y, row, !fan && links.length === 1 && start > end + 1);
 }
 
 // Beside an arrow: at its right where it fits, else at its left.
@@ -189,7 +216,14 @@ function routeInside(row, plan) {
     const { from, to } = link;
     const y = from.y + from.h - 2;
     const [start, end] = [from.x + from.w + 9, to.x - 9];
-    plan.paths.push({ link, role: to.role || from.role, points: [[start, y], [end, y]] });
+    plan.paths.push({
+      link,
+      role: to.role || from.role,
+      points: [
+        [start, y],
+        [end, y],
+      ],
+    });
     plan.found.set(link.stage, [(start + end) / 2 - 2, y]);
   }
 }
@@ -202,7 +236,12 @@ function routeLanes(plan) {
     if (!from || !to || from === to || to.zone.before === from) continue;
     const [start, end] = [middleOf(link.from), middleOf(link.to)];
     const x = plan.width - 3 - 6 * freeLane(lanes, start, end);
-    const points = [[rightOf(link.from) + 4, start], [x, start], [x, end], [rightOf(link.to) + 7, end]];
+    const points = [
+      [rightOf(link.from) + 4, start],
+      [x, start],
+      [x, end],
+      [rightOf(link.to) + 7, end],
+    ];
     plan.paths.push({ link, role: link.to.role || link.from.role, points });
     if (!plan.found.has(link.stage)) placeChip(plan, link.stage, rightOf(link.to), end - 16, to);
   }

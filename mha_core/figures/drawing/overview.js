@@ -17,9 +17,22 @@ function drawOverview(explorer, host) {
     : layoutNarrow(across, blocks, run.stages, chips, headings, batch ? 30 : 0);
   const map = element("div", { class: seats ? "mha-map is-wide" : "mha-map is-narrow" });
   const scale = globalThis.devicePixelRatio || 1;
-  const canvas = element("canvas", { width: Math.round(across * scale), height: Math.round(plan.height * scale), "aria-hidden": "true" });
-  const svg = shape("svg", { width: across, height: plan.height, viewBox: `0 0 ${across} ${plan.height}`, "aria-hidden": "true" });
-  for (const [tag, value] of [["width", across], ["height", plan.height]]) canvas.style[tag] = `${value}px`;
+  const canvas = element("canvas", {
+    width: Math.round(across * scale),
+    height: Math.round(plan.height * scale),
+    "aria-hidden": "true",
+  });
+  const svg = shape("svg", {
+    width: across,
+    height: plan.height,
+    viewBox: `0 0 ${across} ${plan.height}`,
+    "aria-hidden": "true",
+  });
+  for (const [tag, value] of [
+    ["width", across],
+    ["height", plan.height],
+  ])
+    canvas.style[tag] = `${value}px`;
   drawPaths(explorer, svg, plan);
   const pen = canvas.getContext("2d");
   pen.scale(scale, scale);
@@ -35,7 +48,10 @@ function drawOverview(explorer, host) {
   for (const { row, at } of plan.headings) svg.append(partHeading(explorer, row, at));
   if (batch) {
     const [x, y] = plan.headings[0].at;
-    Object.assign(batch.style, { left: `${seats ? x + headings.get(0) + 16 : x}px`, top: `${seats ? y - 16 : y + 8}px` });
+    Object.assign(batch.style, {
+      left: `${seats ? x + headings.get(0) + 16 : x}px`,
+      top: `${seats ? y - 16 : y + 8}px`,
+    });
   }
   map.append(canvas, svg, ...(batch ? [batch] : []), ...links, tip);
   finishMap(explorer, host, map, plan, blocks, across);
@@ -95,71 +111,25 @@ function drawChip(explorer, stage, [x, y], width) {
   const text = operationOf(explorer, stage);
   const group = shape("g", { class: "mha-chip" });
   if (!text) return group;
-  const meanings = abbreviations(explorer).filter(([sign]) => text.includes(sign)).map(([sign, meaning]) => `${sign}: ${meaning}`);
+  const meanings = abbreviations(explorer)
+    .filter(([sign]) => text.includes(sign))
+    .map(([sign, meaning]) => `${sign}: ${meaning}`);
   const title = shape("title");
   title.textContent = [explorer.constant.stages[stage.text].title, ...meanings].join("\n");
   const box = { x: x - width / 2, y: y - 9, width, height: 18, rx: 4 };
-  group.append(title, shape("rect", { ...box, fill: explorer.look.chip, stroke: explorer.look.page, "stroke-width": 2 }));
-  group.append(svgText(text, [x, y + 4], { anchor: "middle", colour: explorer.look.text, size: BLOCK_FONT.chip, class: "mha-chip-text" }));
+  group.append(
+    title,
+    shape("rect", { ...box, fill: explorer.look.chip, stroke: explorer.look.page, "stroke-width": 2 }),
+  );
+  group.append(
+    svgText(text, [x, y + 4], {
+      anchor: "middle",
+      colour: explorer.look.text,
+      size: BLOCK_FONT.chip,
+      class: "mha-chip-text",
+    }),
+  );
   return group;
-}
-
-// Arrows: a margin in the page's colour lets one line pass over another; heads are in the line's own colour.
-function drawPaths(explorer, svg, plan) {
-  const { look } = explorer;
-  for (const { points, role, over, stem } of plan.paths) {
-    const colour = role ? look.role(role) : look.outline;
-    const d = roundedPath(points);
-    if (over) svg.append(shape("path", { d, stroke: look.page, "stroke-width": 5, fill: "none" }));
-    svg.append(shape("path", { d, stroke: colour, "stroke-width": 1.6, fill: "none" }));
-    if (stem) continue;
-    const [[fromX, fromY], [x, y]] = points.slice(-2);
-    const length = Math.hypot(x - fromX, y - fromY) || 1;
-    const [ux, uy] = [(x - fromX) / length, (y - fromY) / length];
-    const corner = (back, side) => `${x - ux * back - uy * side} ${y - uy * back + ux * side}`;
-    svg.append(shape("path", { d: `M${x + ux} ${y + uy}L${corner(6.5, 4)}L${corner(6.5, -4)}Z`, fill: colour }));
-  }
-}
-
-// The dotted way of one number: from its ring over its own sheet, along the arrow, to the next ring.
-function followedPath(explorer, plan) {
-  const dots = [];
-  const dotted = (points) => {
-    const style = { fill: "none", "stroke-width": 2, "stroke-linecap": "round", "stroke-dasharray": "0.1 4.5" };
-    const d = roundedPath(points);
-    dots.push(shape("path", { d, fill: "none", stroke: explorer.look.page, "stroke-width": 4.5 }));
-    dots.push(shape("path", { d, stroke: explorer.look.text, ...style, class: "mha-followed-path" }));
-  };
-  for (const { link, points, stem } of plan.paths) {
-    const { from, to, stage } = link;
-    if (stem || !from.ring || !to.ring || from === to) continue;
-    const before = plan.paths.find((other) => other.stem === stage)?.points.slice(0, 1) ?? [];
-    dotted([...before, ...points.slice(0, -1), beforeTip(points)]);
-    for (const piece of [leaving(from, before[0] ?? points[0]), entering(to, points.at(-1))]) if (piece) dotted(piece);
-  }
-  return dots;
-}
-
-// The arrow's head stays to be seen.
-function beforeTip(points) {
-  const [[fromX, fromY], [x, y]] = points.slice(-2);
-  const length = Math.hypot(x - fromX, y - fromY);
-  const part = Math.max(0, length - 9) / (length || 1);
-  return [fromX + (x - fromX) * part, fromY + (y - fromY) * part];
-}
-
-// On the block's own sheet: from the ring to where the arrow leaves. Labels lie outside and stay free.
-function leaving(block, [x, y]) {
-  const [ringX, ringY] = block.ring;
-  if (x < rightOf(block)) return ringY + 9 < block.y + block.h ? [[ringX, ringY + 9], [ringX, block.y + block.h]] : null;
-  const edge = rightOf(block) + 3;
-  return [[ringX + 9, ringY], [edge, ringY], [edge, y]];
-}
-
-function entering(block, [, y]) {
-  const [ringX, ringY] = block.ring;
-  if (y < block.y) return ringY - 9 > block.y ? [[ringX, block.y], [ringX, ringY - 9]] : null;
-  return ringX - 9 > block.x ? [[block.x, ringY], [ringX - 9, ringY]] : null;
 }
 
 // A block's link lies over its faces and texts; the pointer over a face reads the cell's value.
@@ -170,8 +140,17 @@ function blockLink(explorer, block, tip) {
   const top = Math.min(topOf(block), ...texts.map(([, y]) => y)) - 4;
   const right = Math.max(rightOf(block), ...texts.map(([, , x]) => x)) + 4;
   const bottom = Math.max(block.y + block.h + TEXT_LINE.label, ...texts.map(([, , , y]) => y)) + 2;
-  const link = openLink(explorer, tensor.name, { class: "mha-block", "data-key": `block.${tensor.name}`, "aria-label": blockTitle(explorer, tensor) });
-  Object.assign(link.style, { left: `${left}px`, top: `${top}px`, width: `${right - left}px`, height: `${bottom - top}px` });
+  const link = openLink(explorer, tensor.name, {
+    class: "mha-block",
+    "data-key": `block.${tensor.name}`,
+    "aria-label": blockTitle(explorer, tensor),
+  });
+  Object.assign(link.style, {
+    left: `${left}px`,
+    top: `${top}px`,
+    width: `${right - left}px`,
+    height: `${bottom - top}px`,
+  });
   const point = (event) => {
     const place = link.parentElement.getBoundingClientRect();
     const [x, y] = [event.clientX - place.left, event.clientY - place.top];
@@ -207,9 +186,14 @@ function batchSelect(explorer) {
   const { run } = explorer;
   const size = run.tensors.get(run.order[0]).shape[0];
   if (size < 2) return null;
-  const option = (item) => element("option", { value: item, selected: item === run.item }, explorer.say("item_drawn", { size, item }));
+  const option = (item) =>
+    element("option", { value: item, selected: item === run.item }, explorer.say("item_drawn", { size, item }));
   const items = Array.from({ length: size }, (_, item) => option(item));
-  const select = element("select", { class: "mha-batch", "data-key": "batch", "aria-label": explorer.say("item_label") }, ...items);
+  const select = element(
+    "select",
+    { class: "mha-batch", "data-key": "batch", "aria-label": explorer.say("item_label") },
+    ...items,
+  );
   select.addEventListener("change", () => explorer.set({ batch: select.value }));
   return select;
 }

@@ -39,10 +39,34 @@ function routeNext(link, { links, chips, chip, paths }) {
     const clear = entered ? entryOf(from, entered - 1, entered) + 9 + wide / 2 : 0;
     chip(stage, Math.max(clear, (start + end) / 2), Math.min(topOf(from), topOf(to)) - 15);
   }
-  if (fan && !paths.some((path) => path.stem === stage)) paths.push({ link, role: "", points: [[start, y], [turn, y]], stem: stage });
+  if (fan && !paths.some((path) => path.stem === stage))
+    paths.push({
+      link,
+      role: "",
+      points: [
+        [start, y],
+        [turn, y],
+      ],
+      stem: stage,
+    });
   const over = middleOf(to);
-  if (Math.abs(over - y) <= 1) return [[fan ? turn : start, y], [end, y]];
-  return fan ? [[turn, y], [turn, over], [end, over]] : [[start, y], [turn, y], [turn, over], [end, over]];
+  if (Math.abs(over - y) <= 1)
+    return [
+      [fan ? turn : start, y],
+      [end, y],
+    ];
+  return fan
+    ? [
+        [turn, y],
+        [turn, over],
+        [end, over],
+      ]
+    : [
+        [start, y],
+        [turn, y],
+        [turn, over],
+        [end, over],
+      ];
 }
 
 // Down from what stands aside to the arrow that leads into its reader.
@@ -50,7 +74,10 @@ function routeAside(link, { chip }) {
   const { from, stage } = link;
   const top = from.y + from.h + TEXT_LINE.label + 1;
   chip(stage, link.x, top + link.chip);
-  return [[link.x, top], [link.x, link.end - 2]];
+  return [
+    [link.x, top],
+    [link.x, link.end - 2],
+  ];
 }
 
 // The way out of a block: to a lane at the right edge, or, where blocks stand in the way, down the gutter.
@@ -60,7 +87,10 @@ function wayOut(from, to, { links, plan, lanes }, end) {
   const beside = blocks.filter((other) => !other.aside && other.row === from.row && other.column > from.column);
   const free = !beside.length;
   const x = free ? plan.width - 4 - WIDE.lane * freeLane(lanes, y, end) : Math.min(...beside.map(labelsLeft)) - 10;
-  return [[start, y], [x, y]];
+  return [
+    [start, y],
+    [x, y],
+  ];
 }
 
 // Where the i-th of several arrows enters a block from above.
@@ -78,7 +108,11 @@ function routeAbove(link, context) {
   const channel = plan[to.row].channel + WIDE.lane * inRow.indexOf(link);
   const x = entryOf(to, entries.indexOf(link), entries.length);
   const below = plan[to.row].channel + WIDE.lane * (inRow.length - 1);
-  chip(stage, entryOf(to, entries.length - 1, entries.length) + 12 + chips.get(stage) / 2, Math.min(below + 18, topOf(to) - 14));
+  chip(
+    stage,
+    entryOf(to, entries.length - 1, entries.length) + 12 + chips.get(stage) / 2,
+    Math.min(below + 18, topOf(to) - 14),
+  );
   const out = wayOut(link.from, to, context, channel);
   return [...out, [out[1][0], channel], [x, channel], [x, topOf(to) - 5]];
 }
@@ -103,5 +137,12 @@ function routeReturn(link, context) {
   const x = plan.width - 4 - WIDE.lane * freeLane(lanes, y, channel);
   chip(stage, plan.width / 2, channel);
   const end = labelsLeft(to) - 6;
-  return [[rightOf(from) + 6, y], [x, y], [x, channel], [6, channel], [6, middleOf(to)], [Math.max(end, 14), middleOf(to)]];
+  return [
+    [rightOf(from) + 6, y],
+    [x, y],
+    [x, channel],
+    [6, channel],
+    [6, middleOf(to)],
+    [Math.max(end, 14), middleOf(to)],
+  ];
 }

@@ -42,7 +42,7 @@ function switchOf(explorer, key, text, on, change) {
 function signedScale(explorer, tensor) {
   const { look, options, run } = explorer;
   const limit = (options.own ? tensor.limit : tensor.shared) || 1;
-  const size = limit >= 0.01 && limit < 1e4 ? String(Number(limit.toPrecision(3))) : limit.toExponential(1).replace(/-/g, MINUS);
+  const size = limit >= 0.01 && limit < 1e4 ? String(Number(limit.toPrecision(3))) : exact(Number(limit.toPrecision(2)));
   const parts = [scaleBar(look.stops("signed"), `${MINUS}${size}`, size)];
   const other = [...run.tensors.values()].find((each) => each !== tensor && each.limit === tensor.shared);
   const shares = tensor.limit !== tensor.shared && other;
@@ -104,7 +104,8 @@ function pagersOf(explorer, grid, plan) {
   const named = (key, facts) => explorer.say(facts.first === facts.last ? `${key}_one` : key, facts);
   if (plan.perPage < plan.sheets) {
     const facts = { axis: grid.depthEdge.label, first: plan.first, last: plan.stop - 1, size: plan.sheets };
-    made.push(pager(explorer, "sheets", named("grid_page", facts), [plan.first, plan.perPage, plan.sheets], (to) => `${to}.0`));
+    const places = [plan.first, plan.perPage, plan.sheets];
+    made.push(pager(explorer, "sheets", named("grid_page", facts), places, (to) => `${to}.0`));
   }
   if (plan.perWindow < plan.lines) {
     const first = plan.bands[0].from;

@@ -9,11 +9,20 @@ function seatWide(width, blocks, stages) {
   if (width < 940 || (width - WIDE.margin) / columns < 178) return null;
   const links = linksOf(new Map(blocks.map((block) => [block.name, block])), stages);
   // the left edge stays free for what comes back along it
-  const first = Math.max(WIDE.indent, ...seated.filter((block) => !block.column).map((block) => block.rowsWidth + 8 + WIDE.edge + 2));
+  const first = Math.max(
+    WIDE.indent,
+    ...seated.filter((block) => !block.column).map((block) => block.rowsWidth + 8 + WIDE.edge + 2),
+  );
   const plan = { width, pitch: (width - WIDE.margin) / columns, first, edge: WIDE.edge, links, seated };
-  for (const block of seated) block.stacked = seated.some((other) => other !== block && other.row === block.row && other.column === block.column);
+  for (const block of seated)
+    block.stacked = seated.some((other) => other !== block && other.row === block.row && other.column === block.column);
   plan.rows = [...new Set(seated.map((block) => block.row))].sort((a, b) => a - b);
-  const fit = plan.rows.map((row) => placeAcross(seated.filter((block) => block.row === row), plan));
+  const fit = plan.rows.map((row) =>
+    placeAcross(
+      seated.filter((block) => block.row === row),
+      plan,
+    ),
+  );
   classify(links, seated);
   return fit.every(Boolean) ? plan : null;
 }
@@ -58,7 +67,9 @@ function placeAcross(blocks, plan) {
 function classify(links, seated) {
   for (const link of links) {
     const { from, to, stage } = link;
-    const crossing = links.filter((other) => other.stage === stage && !other.from.aside && other.from.row !== other.to.row);
+    const crossing = links.filter(
+      (other) => other.stage === stage && !other.from.aside && other.from.row !== other.to.row,
+    );
     const behind = seated.some((block) => block.row === to.row && block.column > to.column);
     if (from.aside) link.kind = "aside";
     else if (from.row === to.row && to.column === from.column + 1) link.kind = "next";

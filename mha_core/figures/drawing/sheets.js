@@ -44,7 +44,8 @@ function askedOf(explorer, grid, width) {
   const phone = explorer.width < 600;
   const wide = (text) => Math.ceil(textWidth(look, text, LABEL.size));
   const rowNames = Array.from({ length: rows }, (_, row) => placeName(explorer, rowEdge, row, rows > 16 ? 2 : 1));
-  grid.words = Math.min(phone ? 44 : 92, Math.max(...rowNames.map((name) => Math.ceil(textWidth(look, name, LABEL.small)))));
+  const longest = Math.max(...rowNames.map((name) => Math.ceil(textWidth(look, name, LABEL.small))));
+  grid.words = Math.min(phone ? 44 : 92, longest);
   const beside = grid.words + 12;
   const size = explorer.say("grid_size", { axis: rowEdge.label, size: rows });
   const corner = wide(explorer.say("grid_down", { size }));
@@ -52,14 +53,17 @@ function askedOf(explorer, grid, width) {
   const named = depthEdge && depthEdge.words[0] !== "1";
   const depths = named ? Array.from({ length: sheets }, (_, depth) => axisPlace(explorer, depthEdge, depth)) : [];
   const short = rows * (phone ? 9 : 12) + GRID.gap < 28;
+  const broken = (text) => (wide(text) > grid.most && !short ? halved(look, text, LABEL.size) : [text]);
   const room = (texts) => {
-    const needs = Math.max(0, ...texts.map((text) => (wide(text) > grid.most && !short ? halved(look, text, LABEL.size) : [text])).flat().map(wide));
+    const needs = Math.max(0, ...texts.flatMap(broken).map(wide));
     return needs ? beside + 4 + 8 + Math.min(needs, grid.most) : beside;
   };
   const lines = (line) => {
-    const from = Math.floor((columns - 1) / line) * line;
-    const last = halved(look, lineName(explorer, columnEdge, { line }, from, columns), LABEL.size);
-    return Math.max(room(depths), beside + 14 + Math.max(...last.map(wide)));
+    const inner = columnEdge.sizes.at(-1); // a line that begins there is named in full
+    const starts = [line, inner].map((step) => Math.floor((columns - 1) / step) * step);
+    const names = starts.map((from) => lineName(explorer, columnEdge, { line }, from, from + line));
+    const widest = Math.max(...names.flatMap((name) => halved(look, name, LABEL.size)).map(wide));
+    return Math.max(room(depths), beside + 14 + widest);
   };
   return {
     width,

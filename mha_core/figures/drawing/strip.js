@@ -45,7 +45,11 @@ function stripPicture(explorer, tensor) {
 
 function sharpCanvas(width, height) {
   const scale = globalThis.devicePixelRatio || 1;
-  const canvas = element("canvas", { width: Math.round(width * scale), height: Math.round(height * scale), "aria-hidden": "true" });
+  const canvas = element("canvas", {
+    width: Math.round(width * scale),
+    height: Math.round(height * scale),
+    "aria-hidden": "true",
+  });
   Object.assign(canvas.style, { width: `${width}px`, height: `${height}px` });
   const pen = canvas.getContext("2d");
   pen.scale(scale, scale);
@@ -63,12 +67,18 @@ function drawBlock(explorer, tensor, { width, height }) {
   block.x = Math.round(labels + Math.max(0, free / 2));
   block.columnsAt = within(block.columnsWidth / 2, block.x + block.w / 2, width - block.columnsWidth / 2);
   block.y = 6 + block.dy;
-  if (block.note) block.texts = [{ kind: "note", at: [Math.min(block.x, width - block.noteWidth), block.y + block.h + 30] }];
+  if (block.note)
+    block.texts = [{ kind: "note", at: [Math.min(block.x, width - block.noteWidth), block.y + block.h + 30] }];
   const { canvas, pen, scale } = sharpCanvas(width, height);
   const svg = shape("svg", { width, height, viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" });
   const faces = paintFaces(pen, explorer, tensor, block, block.front.place, scale);
   svg.append(drawBlockText(explorer, block), drawMarks(explorer, block, faces));
-  const picture = element("div", { class: "mha-one-block", role: "img", "aria-label": blockTitle(explorer, tensor) }, canvas, svg);
+  const picture = element(
+    "div",
+    { class: "mha-one-block", role: "img", "aria-label": blockTitle(explorer, tensor) },
+    canvas,
+    svg,
+  );
   Object.assign(picture.style, { width: `${width}px`, height: `${height}px` });
   return picture;
 }

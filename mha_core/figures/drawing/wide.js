@@ -5,6 +5,7 @@
 // chip. Changes the blocks' y and texts; returns {height, headings, paths, chips, legend}.
 function layoutWide(plan, blocks, chips) {
   const { width, rows, links, seated } = plan;
+  for (const block of seated) block.wrapped = wraps(block, plan);
   const headings = [];
   let bottom = 0;
   for (const row of rows) {
@@ -25,13 +26,25 @@ function layoutWide(plan, blocks, chips) {
   const drawn = routeWide(links, plan, chips);
   const last = seated.filter((block) => block.row === rows.at(-1));
   const left = Math.max(...last.map((block) => Math.max(rightOf(block), block.x + block.textWidth))) + 50;
-  return { height: bottom + 8, headings, ...drawn, legend: { left, top: plan[rows.at(-1)].channel + 20, width: width - left - 8 } };
+  return {
+    height: bottom + 8,
+    headings,
+    ...drawn,
+    legend: { left, top: plan[rows.at(-1)].channel + 20, width: width - left - 8 },
+  };
+}
+
+// At the right edge there are lanes instead of a neighbour: a range that finds no room there takes its own line.
+function wraps(block, plan) {
+  if (!block.stacked || !block.range) return false;
+  if (plan.seated.some((other) => other.row === block.row && other.column > block.column)) return false;
+  return block.nameWidth + 7 + block.shapeWidth + block.rangeWidth > plan.width - 28 - labelsLeft(block);
 }
 
 // How far a block and its texts reach below its middle.
 function textFoot(block) {
   const lines = block.stacked ? TEXT_LINE.shape + 3 : TEXT_LINE.name + TEXT_LINE.shape;
-  return block.h / 2 + TEXT_LINE.label + lines + (block.note ? TEXT_LINE.note : 0);
+  return block.h / 2 + TEXT_LINE.label + lines + (block.note || block.wrapped ? TEXT_LINE.note : 0);
 }
 
 // How much height a row needs above and below the line through its middle; sets each block's offset from it.
@@ -104,7 +117,7 @@ function placeTexts(block, plan) {
   const base = y + h + TEXT_LINE.label;
   const limit = textLimit(block, plan);
   const oneLine = block.nameWidth + 7 + block.shapeWidth;
-  const whole = oneLine + block.rangeWidth <= Math.min(limit - x + 50, plan.pitch - 10);
+  const whole = !block.wrapped && oneLine + block.rangeWidth <= Math.min(limit - labelsLeft(block), plan.pitch - 10);
   block.textWidth = block.stacked
     ? oneLine + (whole ? block.rangeWidth : 0)
     : Math.max(block.nameWidth + block.rangeWidth, block.shapeWidth, block.noteWidth);
@@ -113,8 +126,9 @@ function placeTexts(block, plan) {
     put("name", left, base + 14);
     put("shape", left + block.nameWidth + 7, base + 14);
     if (block.range && whole) put("range", left + oneLine + 7, base + 14);
+    else if (block.wrapped) put("range", left, base + 28);
     else if (block.range) put("range", rightOf(block) + 5, y + h);
-    if (block.note) put("note", left, base + 28);
+    if (block.note) put("note", left + (block.wrapped ? block.rangeWidth + 4 : 0), base + 28);
     return;
   }
   put("name", left, base + 15);
