@@ -226,6 +226,7 @@ PROJECT = Stage(
     formula=r"\mathrm{qkv} = x\,W_{qkv}^{\top} + b_{qkv}",
     source="nn.Linear; fused as in GPT-NeoX and BLOOM",
     note="In this layout q, k and v alternate inside every head: they are not three thirds of the row.",
+    see="layouts",
     worked=work_projection,
 )
 
@@ -382,6 +383,7 @@ STACKED: Pipeline = (
         formula=PROJECT.formula,
         source="nn.Linear; fused as in nn.MultiheadAttention and GPT-2",
         note="In this layout q, k and v are three thirds of the row, each with all heads in it.",
+        see="layouts",
         worked=work_projection,
     ),
     Stage(

@@ -21,10 +21,7 @@ MASKS = {
     "padding": "padding",
     "both": "causal, padding",
 }
-LAYOUTS = {
-    "per_head": "per head: q, k, v of head 0, then of head 1, ... (tutorial, GPT-NeoX, BLOOM)",
-    "stacked": "stacked: all q, then all k, then all v (nn.MultiheadAttention, GPT-2)",
-}
+LAYOUTS = {"per_head": "per head, as in the tutorial", "stacked": "stacked, as in GPT-2"}
 INPUTS = {"normal": "seeded normal numbers", "words": "words that you type"}
 
 
@@ -67,10 +64,19 @@ class Config:
     )
     bias: bool = setting(True, "bias", "Whether the two linear layers add a bias.")
     layout: str = setting(
-        "per_head", "layout", "How the fused projection lays out q, k and v in its columns.", choices=LAYOUTS
+        "per_head",
+        "layout",
+        "How qkv_layer's columns are laid out. per head: q, k, v of head 0, then of head 1 (the tutorial, GPT-NeoX, "
+        "BLOOM). stacked: all q, then all k, then all v (nn.MultiheadAttention, GPT-2).",
+        choices=LAYOUTS,
     )
-    mask: str = setting("none", "mask", "Which keys a query may not see. causal: none that comes later. padding: none of the filling at the end of "
-        "shorter inputs.", choices=MASKS)
+    mask: str = setting(
+        "none",
+        "mask",
+        "Which keys a query may not see. causal: none that comes later. padding: none of the filling at the "
+        "end of shorter inputs.",
+        choices=MASKS,
+    )
     lengths: tuple[int, ...] = setting(
         (),
         "lengths",

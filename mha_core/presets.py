@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from mha_core.config import Config
 
 LONG_TEXT = (
-    "in the early morning the old fisherman mended his torn net while the gulls circled over the quiet harbour and "
-    "the children counted the boats that had come home"
+    "in the early morning the old fisherman mended his torn net while the gulls circled over the quiet "
+    "harbour and the children counted the boats that had come home"
 )
 
 
@@ -34,26 +34,35 @@ PRESETS = {
             gain=2.5,
             seed=7,
         ),
-        "Six words, one of them twice, and every axis of another size, so that none can be mistaken for another. The "
-        "weights were multiplied by a gain of 2.5, so that some attention weights pass 0.6.",
+        "Six words, one of them twice, and every axis of another size, so that none can be mistaken for "
+        "another. The weights were multiplied by a gain of 2.5, so that some attention weights pass 0.6.",
     ),
     "tutorial": Preset(
         "The tutorial's sizes",
         Config(),
-        "The sizes of the written tutorial: four tokens, d_model 512, 8 heads. Freshly drawn weights give nearly even "
-        "attention: no head has learned anything yet.",
+        "The sizes of the written tutorial: four tokens, d_model 512, 8 heads. Freshly drawn weights give "
+        "nearly even attention: no head has learned anything yet.",
     ),
     "class": Preset(
         "The class example",
         Config(batch_size=30, sequence_length=5, input_dim=1024, d_model=512, num_heads=8),
-        "The tutorial's class: a batch of 30 inputs of five tokens, and an input_dim (1024) that differs from d_model "
-        "(512). One batch item is drawn at a time.",
+        "The tutorial's class: a batch of 30 inputs of five tokens, and an input_dim (1024) that differs "
+        "from d_model (512). One batch item is drawn at a time.",
     ),
     "long": Preset(
         "A longer sentence",
-        Config(input="words", text=LONG_TEXT, input_dim=48, d_model=64, num_heads=4, mask="causal", gain=2.5, seed=3),
-        f"A sentence of {len(LONG_TEXT.split())} words through four heads. Every word sees only itself and the words "
-        "before it.",
+        Config(
+            input="words",
+            text=LONG_TEXT,
+            input_dim=48,
+            d_model=64,
+            num_heads=4,
+            mask="causal",
+            gain=2.5,
+            seed=3,
+        ),
+        f"A sentence of {len(LONG_TEXT.split())} words through four heads. Every word sees only itself and "
+        "the words before it.",
     ),
 }
 

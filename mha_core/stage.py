@@ -80,6 +80,7 @@ class Stage:
         formula: the step in LaTeX.
         source: paper, library or function where the step comes from.
         note: what other material gets wrong here, or what to look at.
+        see: a further view that shows more of it, by name; whoever draws knows where it is.
         moves: every cell is a copy of one cell of the input (checked against the origins).
         worked: how a cell is computed; None where cells are only moved or filled.
     """
@@ -94,6 +95,7 @@ class Stage:
     formula: str = ""
     source: str = ""
     note: str = ""
+    see: str = ""
     moves: bool = False
     worked: Worked | None = None
 

@@ -20,8 +20,14 @@ START_SECONDS = 120  # the imports take seconds alone, and longer beside other w
 STOP_SECONDS = 10
 
 
+class Server(str):
+    """A running server's base address; `pid` is its process."""
+
+    pid: int
+
+
 @contextmanager
-def start_server(script: Path = APP, *, command: tuple[str, ...] | None = None) -> Iterator[str]:
+def start_server(script: Path = APP, *, command: tuple[str, ...] | None = None) -> Iterator[Server]:
     """Run a script with `streamlit run` until the block ends.
 
     Args:
@@ -46,7 +52,8 @@ def start_server(script: Path = APP, *, command: tuple[str, ...] | None = None) 
             stdin=subprocess.DEVNULL,
         )
         try:
-            base = f"http://127.0.0.1:{port}"
+            base = Server(f"http://127.0.0.1:{port}")
+            base.pid = process.pid
             if not _becomes_healthy(process, base):
                 log.seek(0)
                 raise RuntimeError(f"the server did not start:\n{log.read().decode(errors='replace')}")

@@ -28,11 +28,13 @@ TEMPLATES = {
     "read_single": "It was made with one number of {name}: {place}.",
     "fed": "It takes part in {count} numbers of {name}: {place}.",
     "fed_one": "It takes part in {cell} = {value}: {place}.",
-    "sum": "The {count} terms add up to {total} in float64; the run, in {dtype}, shows {shown}: {apart} apart.",
-    "quotient": "{number} divided by {divisor} is {total} in float64; the run, in {dtype}, shows {shown}: {apart} apart.",
-    "share": "The exponential of this score, divided by {divisor} (the sum of all {count}), is {total} in float64; "
-    "the run, in {dtype}, shows {shown}: {apart} apart. The row's largest score is taken off first, which changes "
-    "nothing in the quotient.",
+    "sum": "The {count} terms add up to {total} in float64; the run, in {dtype}, shows {shown}: {apart} "
+    "apart.",
+    "quotient": "{number} divided by {divisor} is {total} in float64; the run, in {dtype}, shows {shown}: "
+    "{apart} apart.",
+    "share": "The exponential of this score, divided by {divisor} (the sum of all {count}), is {total} in "
+    "float64; the run, in {dtype}, shows {shown}: {apart} apart. The row's largest score is taken off "
+    "first, which changes nothing in the quotient.",
     "strip_row": "row {row} of {name}",
     "strip_word": "the row of “{word}” in {name}",
     "strip_one": "{name}[{row}]",
@@ -146,7 +148,9 @@ class Follower:
         words = self.trace.config.words
         if high - low > 1:
             return f"{low} to {high - 1}"
-        return f"{low} “{words[self.item][low]}”" if words and label in ("token", "query", "key") else str(low)
+        return (
+            f"{low} “{words[self.item][low]}”" if words and label in ("token", "query", "key") else str(low)
+        )
 
     def flat(self, name: str, index: Cell) -> int:
         """Return the offset in the tensor's memory, as torch counts it."""
@@ -170,9 +174,15 @@ class Follower:
         order = self.trace.names
         start = order.index(self.name)
         first = self._sentence("start", self.name, self.cell)
-        before = [self._step(other, "before", "read", moved) for other in reversed(order[:start]) if other in self.marks]
+        before = [
+            self._step(other, "before", "read", moved)
+            for other in reversed(order[:start])
+            if other in self.marks
+        ]
         aside = [self._step(other, "before", "read", moved) for other in self.marks if other not in order]
-        after = [self._step(other, "after", "fed", moved) for other in order[start + 1 :] if other in self.marks]
+        after = [
+            self._step(other, "after", "fed", moved) for other in order[start + 1 :] if other in self.marks
+        ]
         return [first, *before, *aside, *after]
 
     def _step(self, name: str, side: str, kind: str, moved: Mapping[str, Any]) -> str:
@@ -247,7 +257,11 @@ class Follower:
         for name, cells in self.marks.items():
             if name in self.trace.names:
                 continue
-            rows = cells.flatten(1).any(1).nonzero().flatten().tolist() if cells.ndim > 1 else cells.nonzero().flatten().tolist()
+            rows = (
+                cells.flatten(1).any(1).nonzero().flatten().tolist()
+                if cells.ndim > 1
+                else cells.nonzero().flatten().tolist()
+            )
             if len(rows) != 1:
                 continue
             source, _, part = name.partition(".")
@@ -278,7 +292,10 @@ class Follower:
             "index": list(self.cell),
             "value": self.value(self.name, self.cell),
             "marks": {
-                name: {"one": None if self.one[name] is None else list(self.one[name] or ()), "boxes": self._boxes(name)}
+                name: {
+                    "one": None if self.one[name] is None else list(self.one[name] or ()),
+                    "boxes": self._boxes(name),
+                }
                 for name in self.marks
             },
             "moves": self.moves(),

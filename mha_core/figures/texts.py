@@ -43,6 +43,7 @@ def stage_text(stage: Stage) -> dict[str, Any]:
         "why": stage.why,
         "operation": stage.operation,
         "note": stage.note,
+        "see": stage.see,
         "source": stage.source,
         "formula": convert(stage.formula, display="block") if stage.formula else "",
         "code": code(stage),

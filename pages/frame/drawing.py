@@ -9,6 +9,7 @@ import streamlit as st
 
 from mha_core.figures.assets import script
 from mha_core.figures.texts import constant_json
+from pages.frame import settings
 
 LIBRARY = f"""{script()}
 export default function (component) {{ globalThis.attentionExplorer.start(component.data); }}
@@ -34,6 +35,18 @@ _follow = st.components.v2.component(
 def asked() -> Any:
     """Return what the drawing asked for last: the view keys, and a sheet where it wants one."""
     return getattr(st.session_state.get("run"), "ask", None)
+
+
+PLACES = {"layouts": "pages/learn/layouts.py"}
+"""Where the views are that a stage's row may name."""
+
+
+def go_where_asked() -> None:
+    """Open the page that the drawing asked for, the view kept."""
+    wanted = asked()
+    page = PLACES.get(str(wanted.get("go"))) if isinstance(wanted, dict) else None
+    if page:
+        st.switch_page(page, query_params=settings.whole_link())
 
 
 def mount(data: bytes, followed: str) -> None:

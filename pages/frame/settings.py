@@ -273,7 +273,7 @@ def strip() -> None:
     """Draw the settings: presets and the ones that matter in sight, the rest in a popover."""
     words = st.session_state["input"] == "words"  # as chosen, even where the text is still to be typed
     with st.container(key="settings"):
-        with st.container(horizontal=True, vertical_alignment="bottom", key="settings-first"):
+        with st.container(horizontal=True, vertical_alignment="center", key="settings-first"):
             st.pills(
                 WORDS["preset"],
                 list(PRESETS),
@@ -284,8 +284,11 @@ def strip() -> None:
                 on_change=choose_preset,
                 persist_state="session",
             )
-            with st.popover(WORDS["more"], icon=":material/tune:"):
-                _popover(words)
+            # what is inside is drawn once it is open: on every rerun it would cost as much as all the rest
+            more = st.popover(WORDS["more"], icon=":material/tune:", key="more", on_change="rerun")
+            if more.open:
+                with more:
+                    _popover(words)
         with st.container(horizontal=True, vertical_alignment="bottom", key="settings-second"):
             if words:
                 _widget("text")
@@ -300,8 +303,7 @@ def _popover(words: bool) -> None:
         "group_sizes": ("batch_size", "sequence_length", "input_dim", "d_model"),
         "group_input": ("input", "positions", "seed"),
         "group_weights": ("layout", "bias", "gain"),
-        "group_mask": ("lengths",),
-        "group_machine": ("dtype", *(("device",) if len(devices()) > 1 else ())),
+        "group_rest": ("lengths", "dtype", *(("device",) if len(devices()) > 1 else ())),
     }
     shown_above = () if words else ("sequence_length",)
     for group, names in groups.items():

@@ -1,5 +1,6 @@
 """What every page shares: the way between pages, the settings, the sentences about them."""
 
+import html
 import re
 import string
 from collections.abc import Sequence
@@ -21,17 +22,19 @@ STYLE = """
 [data-testid="stHeader"] button, [data-testid="stStatusWidget"] { pointer-events: auto; }
 .st-key-frame { gap: .5rem; margin-top: -2.75rem; position: relative; }
 .st-key-ways { padding-right: 3rem; min-height: 2.5rem; }
-.st-key-ways p { white-space: nowrap; }
 .st-key-settings, .st-key-settings-second { gap: .5rem; }
 .st-key-text textarea { field-sizing: content; min-height: 2.5rem; height: auto !important; }
+.st-key-ways b { white-space: nowrap; }
+.sentence { margin: 0; outline-offset: .25rem; }
 .skip { position: absolute; left: -999rem; top: 0; padding: .5rem; z-index: 9; }
 .skip:focus { left: 0; background: Canvas; }
 @media (max-width: 640px) {
-  [data-testid="stLayoutWrapper"]:has(> .st-key-title), .st-key-title { display: none; }
+  .st-key-ways b { display: none; }
+  .st-key-ways > :first-child { position: absolute; }
   .st-key-settings-first { gap: .5rem; }
   .st-key-settings-second > * { flex: 1 1 28% !important; min-width: 0 !important; width: auto !important; }
   .st-key-settings-second > .st-key-text { flex-basis: 100% !important; }
-  .st-key-sentence p { font-size: .95rem; }
+  .sentence { font-size: .95rem; }
 }
 </style>
 """
@@ -41,16 +44,13 @@ def frame(pages: Sequence[StreamlitPage]) -> None:
     """Draw what stands above every page, and settle the settings of this run."""
     settled = settings.settle()
     with st.container(key="frame"):
-        st.html(STYLE)
-        st.html(f'<a class="skip" href="#picture">{WORDS["skip"]}</a>')
         with st.container(horizontal=True, vertical_alignment="center", key="ways"):
-            with st.container(key="title", width="content"):
-                st.markdown(f"**{WORDS['title']}**")
+            skip = f'<a class="skip" href="#picture">{WORDS["skip"]}</a>'
+            st.html(f"{STYLE}{skip}<b>{WORDS['title']}</b>", width="content")
             for page in pages:
                 st.page_link(page, label=page.title, query_params=settings.whole_link())
         settings.strip()
         say_all(settled.sentences)
-        st.html('<div id="picture" tabindex="-1"></div>')  # where the skip link leads
 
 
 def say_all(sentences: Sequence[str]) -> None:
@@ -78,11 +78,14 @@ def as_text(sentence: str) -> str:
     return "".join(f"\\{sign}" if sign in string.punctuation else sign for sign in apart)
 
 
-def say_what(settled: settings.Settled, sentence: str) -> None:
-    """Show a page's sentence, and after it the preset's, where the settings are still the preset's."""
-    preset = PRESETS[settled.preset]
-    with st.container(key="sentence"):
-        st.markdown(f"{sentence} {preset.sentence}" if settled.config == preset.config else sentence)
+def say_what(settled: settings.Settled, sentence: str, preset: bool = True) -> None:
+    """Show a page's sentence, and after it the preset's, if wanted and the settings are still the preset's.
+
+    It is where the skip link leads, so it can take the focus.
+    """
+    base = PRESETS[settled.preset]
+    said = f"{sentence} {base.sentence}" if preset and settled.config == base.config else sentence
+    st.html(f'<p class="sentence" id="picture" tabindex="-1">{html.escape(said)}</p>')
 
 
 def notes_of(trace: Trace) -> tuple[str, ...]:

@@ -6,13 +6,12 @@ WORDS = {
     "preset": "Start from",
     "more": "More settings",
     "text_label": "Your words (each line is a batch item)",
-    "lengths_label": "lengths (for the padding mask, as 5, 3)",
+    "lengths_label": "lengths, such as 5, 3",
     "given_by_text": "The text decides this: its lines and the words of the longest line.",
     "group_sizes": "Sizes",
     "group_input": "Input",
     "group_weights": "Weights",
-    "group_mask": "Mask",
-    "group_machine": "Machine",
+    "group_rest": "Mask and numbers",
     "shown_instead": "{reason} The page shows {setting} {value}.",
     "kept_instead": "{reason} The page keeps the last view.",
     "not_a_number": "{setting} {value!r} is not a number; it may be {low} to {high}.",
@@ -33,8 +32,8 @@ WORDS = {
     "or sequence_length would fit. The page keeps the last view.",
     "walkthrough": "Walk one real input through multi-head attention: every block is a tensor, painted with its true values. "
     "Pick a block to open it, and any cell to follow its number.",
-    "layouts": "The columns of qkv can be laid out in two ways: q, k, v of head 0, then of head 1 (`per_head`), or all q, "
-    "then all k, then all v (`stacked`). Code for the one runs on weights of the other without a complaint: "
+    "layouts": "The columns of qkv can be laid out in two ways: q, k, v of head 0, then of head 1 (per_head), or all q, "
+    "then all k, then all v (stacked). Code for the one runs on weights of the other without a complaint: "
     "every shape agrees, and the answer does not.",
     "layouts_proof": "Put in the other order and run with the other layout's code, the same weights give the same `out`: "
     "the largest difference is **{equal}** ({dtype}). Read in the wrong order, `out` differs by up to **{wrong}**.",

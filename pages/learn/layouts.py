@@ -8,12 +8,13 @@ from mha_core.words import say
 from pages.frame import cache, drawing, settings, show
 from pages.frame.words import WORDS
 
-config = settings.current().config
+settled = settings.current()
+config = settled.config
 view = settings.checked_view(config, None)
 both = cache.readings(config)
 found = {difference.name: difference for difference in both.differences}
 
-st.markdown(WORDS["layouts"])
+show.say_what(settled, WORDS["layouts"], preset=False)
 show.say_all(view.sentences)
 proof = say(WORDS["layouts_proof"], equal=number(both.equal), dtype=config.dtype, wrong=number(both.wrong))
 st.markdown(proof if found else WORDS["layouts_same"])

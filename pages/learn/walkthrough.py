@@ -14,6 +14,7 @@ show.say_what(settled, WORDS["walkthrough"])
 @st.fragment
 def walkthrough() -> None:
     """Draw the run; only this reruns when the drawing asks for something."""
+    drawing.go_where_asked()
     config = settings.current().config
     view = settings.checked_view(config, drawing.asked())
     notes = show.notes_of(cache.trace(config))

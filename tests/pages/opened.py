@@ -40,7 +40,7 @@ def assert_drawn(session: AppTest) -> None:
     assert header["tensors"]
 
 
-def changed(session, key: str, value: Any) -> None:
+def changed(session: AppTest, key: str, value: Any) -> None:
     """Set a field's widget as a visitor does, and let the page run."""
     kinds = ("number_input", "selectbox", "toggle", "text_area", "text_input")
     (widget,) = [each for kind in kinds for each in session.get(kind) if each.key == key]

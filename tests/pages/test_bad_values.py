@@ -137,10 +137,16 @@ def test_a_key_named_more_than_once_is_said_and_its_last_value_counts(key):
     assert config_of(session) == config_of(alone)
 
 
-def test_an_address_of_all_keys_at_once_and_all_of_them_bad_still_draws():
-    keys = ALL_KEYS
-    session = opened(dict.fromkeys(keys, "?"))
-    assert len(sentences(session)) == len(keys) - 1  # any text is a text
+@pytest.mark.parametrize(
+    ("page", "silent"),
+    [
+        pytest.param("", ["text"], id="walkthrough"),  # any text is a text
+        pytest.param("pages/learn/layouts.py", ["text", "cell"], id="two layouts"),  # follows no cell
+    ],
+)
+def test_an_address_of_all_keys_at_once_and_all_of_them_bad_still_draws(page, silent):
+    session = opened(dict.fromkeys(ALL_KEYS, "?"), page)
+    assert len(sentences(session)) == len(ALL_KEYS) - len(silent)
     assert config_of(session) == Config(text="?")
 
 

@@ -211,4 +211,6 @@ globalThis.attentionExplorer = {
   get shown() {
     return shown;
   },
+  // For tests: where a cell of the open tensor is drawn in the window; null: it is not drawn.
+  where: (name, index) => cellPlace(shown, name, index),
 };

@@ -78,9 +78,11 @@ function drawPanel(explorer, tensor, stage) {
   if (text.why) left.append(element("p", {}, text.why));
   if (text.note) {
     const lead = element("strong", {}, explorer.say("look_here"));
-    left.append(element("p", { class: "mha-look" }, lead, " ", text.note));
+    const go = () => explorer.ask({ go: text.see });
+    const more = text.see ? button(explorer, "see", `see_${text.see}`, go, { class: "mha-stage-link" }) : null;
+    left.append(element("p", { class: "mha-look" }, lead, " ", text.note, more ? " " : null, more));
   }
-  const build = () => [ran(explorer, stage, text), shapesTable(explorer, tensor, stage), formulaOf(text)];
+  const build = () => [ran(explorer, stage, text), shapesTable(explorer, tensor, stage), formulaOf(text), sourceOf(explorer, text)];
   const right = narrow
     ? fold(explorer, "code", explorer.say("code_fold"), build)
     : element("div", { class: "mha-ran" }, ...build().filter(Boolean));
@@ -93,6 +95,10 @@ function formulaOf(text) {
   const template = document.createElement("template");
   template.innerHTML = text.formula;
   return element("div", { class: "mha-formula" }, template.content);
+}
+
+function sourceOf(explorer, text) {
+  return text.source ? element("p", { class: "mha-source" }, explorer.say("source", { source: text.source })) : null;
 }
 
 // The code twice: in symbols, and with this run's sizes in their places.

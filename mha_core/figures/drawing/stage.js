@@ -125,6 +125,7 @@ function memoryFacts(explorer, tensor) {
   const { memory, shape: sizes } = tensor;
   const rows = [
     ["dtype", explorer.run.dtype],
+    ["device", explorer.run.device],
     ["strides", coloured(tensor, memory.strides, ["(", ")"])],
     ["offset", wholeNumber(memory.offset)],
     ["contiguous", explorer.say(memory.contiguous ? "yes" : "no")],

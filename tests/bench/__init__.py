@@ -1,0 +1,1 @@
+"""Pages to measure the explorer against."""

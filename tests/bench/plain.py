@@ -1,0 +1,21 @@
+"""The explorer's page without its drawing and without a run: settings, headings, code and formulas alone."""
+
+import streamlit as st
+
+from mha_core.listing import code
+from mha_core.run import pipeline_for
+from pages.frame import settings, show
+from pages.frame.words import WORDS
+
+st.set_page_config(layout="wide")
+settled = settings.settle()
+with st.container(key="frame"):
+    st.html(show.STYLE)
+    settings.strip()
+show.say_what(settled, WORDS["walkthrough"])
+for stage in pipeline_for(settled.config):
+    st.subheader(stage.title)
+    st.markdown(stage.why)
+    st.code(code(stage))
+    if stage.formula:
+        st.latex(stage.formula)
