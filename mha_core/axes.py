@@ -108,7 +108,12 @@ def shape_of(axes: str, sizes: Mapping[str, int]) -> tuple[int, ...]:
     Raises:
         AxesError: the axes cannot be read, or a word has no size.
     """
-    return tuple(math.prod(edge.sizes(sizes)) for edge in edges(axes))
+    return _shape_of(axes, tuple(sizes.items()))
+
+
+@lru_cache(maxsize=1024)  # asked of every tensor at every run: uncached it costs as much as small stages
+def _shape_of(axes: str, sizes: tuple[tuple[str, int], ...]) -> tuple[int, ...]:
+    return tuple(math.prod(edge.sizes(dict(sizes))) for edge in edges(axes))
 
 
 def split_index(edge: Edge, index: int, sizes: Mapping[str, int]) -> dict[str, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property
 from typing import Any, Literal
 
 from torch import Tensor
@@ -104,7 +104,7 @@ class Stage:
         """A name for the row: the name of its function."""
         return self.run.__name__
 
-    @property
+    @cached_property
     def inputs(self) -> dict[str, str]:
         """Each parameter of the function, with the name of what it is given."""
         parameters = _parameters(self.run)
@@ -115,7 +115,6 @@ Pipeline = tuple[Stage, ...]
 Watch = Callable[[Stage], None]
 
 
-@lru_cache(maxsize=256)
 def _parameters(function: Callable[..., Any]) -> tuple[str, ...]:
     return tuple(inspect.signature(function).parameters)
 
@@ -173,15 +172,16 @@ def arguments(stage: Stage, available: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         PipelineError: an input is neither an earlier tensor, a parameter nor a size.
     """
-    missing = [name for name in stage.inputs.values() if name not in available]
-    if missing:
-        raise PipelineError(
-            "The step {stage} asks for {missing}, which no earlier step makes; there are {known}.",
-            stage=stage.key,
-            missing=listed(missing),
-            known=listed(available),
-        )
-    return {parameter: available[name] for parameter, name in stage.inputs.items()}
+    try:
+        return {parameter: available[name] for parameter, name in stage.inputs.items()}
+    except KeyError:
+        missing = [name for name in stage.inputs.values() if name not in available]
+    raise PipelineError(
+        "The step {stage} asks for {missing}, which no earlier step makes; there are {known}.",
+        stage=stage.key,
+        missing=listed(missing),
+        known=listed(available),
+    )
 
 
 def results(stage: Stage, returned: Any) -> Iterator[tuple[Made, Tensor]]:

@@ -156,12 +156,16 @@ function hiddenAt(flags, cell) {
   return flags.at(cell.map((place, axis) => (flags.shape[axis] === 1 && axis > 0 ? 0 : place))) === 1;
 }
 
-// A sheet as a small picture, one pixel a cell; draw it enlarged without smoothing.
+// A sheet as a small picture, one pixel a cell; draw it enlarged without smoothing, and at once: the next sheet
+// takes its place. (A canvas of its own for each of some fifty faces cost as much as painting them.)
+let sheetPicture = null;
+
 function pictureOf(sheet) {
-  const canvas = document.createElement("canvas");
+  sheetPicture ??= document.createElement("canvas").getContext("2d");
+  const { canvas } = sheetPicture;
   canvas.width = Math.max(1, sheet.width);
   canvas.height = Math.max(1, sheet.height);
   const data = new ImageData(new Uint8ClampedArray(sheet.pixels.buffer), canvas.width, canvas.height);
-  canvas.getContext("2d").putImageData(data, 0, 0);
+  sheetPicture.putImageData(data, 0, 0);
   return canvas;
 }

@@ -160,8 +160,8 @@ function heatStrip(explorer, strip) {
   const colours = explorer.look.ladders.signed;
   const half = (colours.length - 1) / 2;
   const pixels = Uint32Array.from(values, (value) => colours[Math.round(half + Math.min(Math.max(value / (limit || 1), -1), 1) * half) || 0]);
-  const picture = pictureOf({ width: values.length, height: 1, pixels });
-  picture.className = "mha-heat";
+  const picture = element("canvas", { width: values.length, height: 1, class: "mha-heat" });
+  picture.getContext("2d").drawImage(pictureOf({ width: values.length, height: 1, pixels }), 0, 0);
   picture.style.maxWidth = `${values.length * 18}px`;
   const range = explorer.say(values.length === 1 ? "strip_one" : "strip_range", { limit: exact(limit), value: exact(values[0]), count: wholeNumber(values.length) });
   picture.setAttribute("role", "img");

@@ -3,6 +3,7 @@
 const STRIP = { height: 26, factor: 3.2 };
 
 function drawStrip(explorer, host) {
+  keepPictures(explorer);
   const before = host.querySelector(".mha-strip-row")?.scrollLeft ?? 0;
   const items = [stripItem(explorer, null)];
   for (const name of explorer.run.order) items.push(stripItem(explorer, name));
@@ -30,8 +31,23 @@ function stripItem(explorer, name) {
   return element("li", {}, openLink(explorer, name, { ...key, ...more }, stripPicture(explorer, tensor), label));
 }
 
-// A tiny block: faces alone.
+// The strip is drawn with every glance and seldom changes: its pictures are kept while they are true.
+function keepPictures(explorer) {
+  const { run, look, view, options, followed } = explorer;
+  const front = followed?.cell ?? "";
+  const key = [run.id, look.dark, view.paint, options.own, options.spread, front, globalThis.devicePixelRatio].join("|");
+  if (explorer.stripKey === key && explorer.stripBytes === explorer.bytes) return;
+  Object.assign(explorer, { stripKey: key, stripBytes: explorer.bytes, stripPictures: new Map() });
+}
+
 function stripPicture(explorer, tensor) {
+  const kept = explorer.stripPictures;
+  if (!kept.has(tensor.name)) kept.set(tensor.name, paintStripPicture(explorer, tensor));
+  return kept.get(tensor.name);
+}
+
+// A tiny block: faces alone.
+function paintStripPicture(explorer, tensor) {
   const square = tensor.edges.at(-2).colour === "query" && tensor.edges.at(-1).colour === "key";
   const full = blockLengths(tensor.shape, square, tensor.column === null, 9);
   const part = Math.min(STRIP.height / (full.h + full.dy), 0.5);
