@@ -66,8 +66,8 @@ class Config:
     layout: str = setting(
         "per_head",
         "layout",
-        "How qkv_layer's columns are laid out. per head: q, k, v of head 0, then of head 1 (the tutorial, GPT-NeoX, "
-        "BLOOM). stacked: all q, then all k, then all v (nn.MultiheadAttention, GPT-2).",
+        "How qkv_layer's columns are laid out. per head: q, k, v of head 0, then of head 1 (the tutorial, "
+        "GPT-NeoX, BLOOM). stacked: all q, then all k, then all v (nn.MultiheadAttention, GPT-2).",
         choices=LAYOUTS,
     )
     mask: str = setting(

@@ -7,7 +7,7 @@ wherever batch_size equals num_heads.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -61,7 +61,7 @@ WHY = {
 }
 
 
-@lru_cache(maxsize=None)  # one row for each rule, so that what is known of a stage is worked out once
+@cache  # one row for each rule, so that what is known of a stage is worked out once
 def mask_stage(rule: str) -> Stage:
     """Return the stage that makes the mask by one of the RULES."""
     return Stage(

@@ -17,7 +17,7 @@ import torch
 from playwright.sync_api import Browser, Page, sync_playwright
 from torch import nn
 
-from mha_core import Config, from_torch, run
+from mha_core import from_torch, run
 from mha_core.figures.cells import describe
 from mha_core.figures.to_bytes import run_bytes
 from mha_core.presets import PRESETS
@@ -61,7 +61,9 @@ def core() -> None:
     )
     ratio = median_ms(mine) / median_ms(other)
     print(f"run / nn.MultiheadAttention with weights per head: {ratio:.2f} (reach 1)")
-    print(f"    run {median_ms(mine):.2f} ms, module {median_ms(other):.2f} ms, packing {median_ms(packing):.2f} ms")
+    print(
+        f"    run {median_ms(mine):.2f} ms, module {median_ms(other):.2f} ms, packing {median_ms(packing):.2f} ms"
+    )
     for name, preset in PRESETS.items():
         shown = run(preset.config)
         print(f"    packed, {name}: {len(run_bytes(shown, describe(shown))) / 1000:.1f} kB")
@@ -107,7 +109,9 @@ class Visit:
     def change(self, key: str) -> dict[str, float]:
         """Press a key on the sequence_length widget; return seconds to the last change, and what was sent."""
         self.received.clear(), self.sent.clear()
-        handle = self.page.locator('.st-key-sequence_length [role="slider"], .st-key-sequence_length input').first
+        handle = self.page.locator(
+            '.st-key-sequence_length [role="slider"], .st-key-sequence_length input'
+        ).first
         handle.focus()
         start = self.page.evaluate("() => { globalThis.measured.last = 0; return performance.now() }")
         began = time.perf_counter()
@@ -214,7 +218,9 @@ def glance() -> None:
         visit.received.clear(), visit.sent.clear()
         taken = visit.page.evaluate(GLANCE, changes)
         visit.page.wait_for_timeout(500)
-        print(f"a glance (stage, paint, lens): {len(visit.sent)} messages sent, {len(visit.received)} received (reach 0)")
+        print(
+            f"a glance (stage, paint, lens): {len(visit.sent)} messages sent, {len(visit.received)} received (reach 0)"
+        )
     spent = [row[0] for row in taken]
     print(f"    painted before the next frame: {sum(row[1] == 0 for row in taken)} of {len(taken)}")
     print(f"    script per glance: median {statistics.median(spent):.1f} ms, largest {max(spent):.1f} ms")
@@ -236,7 +242,9 @@ def start() -> None:
             Visit.__init__(visit := Visit.__new__(Visit), browser, ours, True)
             painted = time.perf_counter() - 1.5  # the visit's own wait for quiet
             received = sum(size for _, size in visit.received)
-    print(f"    cold start to healthy {healthy - began:.1f} s, then to the first picture {painted - healthy:.1f} s")
+    print(
+        f"    cold start to healthy {healthy - began:.1f} s, then to the first picture {painted - healthy:.1f} s"
+    )
     print(f"    first visit: {received / 1000:.0f} kB over the socket")
 
 
@@ -259,9 +267,13 @@ def memory() -> None:
         for number in range(CHANGES):
             first.change("ArrowUp" if number % 2 == 0 else "ArrowDown")
         spent = cpu_and_memory(ours.pid)[0] - cpu
-        others = [Visit(browser, f"{ours}/?preset=tutorial&seed={seed + 1}", True) for seed in range(sessions)]
+        others = [
+            Visit(browser, f"{ours}/?preset=tutorial&seed={seed + 1}", True) for seed in range(sessions)
+        ]
         grown = cpu_and_memory(ours.pid)[1] - resident
-        print(f"    CPU per change: {1000 * spent / CHANGES:.0f} ms; process with one session: {resident:.0f} MB")
+        print(
+            f"    CPU per change: {1000 * spent / CHANGES:.0f} ms; process with one session: {resident:.0f} MB"
+        )
         print(f"    memory per further session, another seed each: {grown / len(others):.1f} MB")
 
 
@@ -269,7 +281,9 @@ PARTS = {"core": core, "page": page, "glance": glance, "start": start, "memory":
 
 
 if __name__ == "__main__":
-    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, torch {torch.__version__}")
+    print(
+        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, torch {torch.__version__}"
+    )
     for part in sys.argv[1:] or PARTS:
         print(f"{part}: {PARTS[part].__doc__}")
         PARTS[part]()

@@ -1,6 +1,7 @@
 """Mounts the browser component that draws: a script once, the run's numbers, and the followed cell.
 
-The script travels in a mount of its own, whose data never change, so that a changed setting sends numbers only.
+The script travels in a mount of its own, whose data never change, so that a changed setting sends numbers
+only.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""One field of the config -> widget, URL key, limits and sentence. The settings' part of the URL is written here.
+"""One field of the config -> widget, URL key, limits and sentence; the settings' part of the URL.
 
 The address holds the whole state: `preset` names a base, and every field that differs from it. The view keys
 (stage, cell, batch, paint, lens) belong to the browser's drawing, which replaces them without a rerun; they
@@ -34,7 +34,7 @@ NARROW, WIDE = 124, 250  # pixels; three narrow ones stand side by side on a pho
 
 @dataclass(frozen=True)
 class Settled:
-    """What a run of the page goes by: settings that work, the preset they started from, and what was mended."""
+    """What a run of the page goes by: settings that work, their preset, and what was mended."""
 
     config: Config
     preset: str
@@ -340,7 +340,9 @@ def _widget(name: str, disabled: bool = False) -> None:
     elif kind is bool:
         st.toggle(facts.label, **common)
     elif kind is int:
-        st.number_input(facts.label, int(facts.low or 0), int(facts.high or 0), step=1, width=NARROW, **common)
+        st.number_input(
+            facts.label, int(facts.low or 0), int(facts.high or 0), step=1, width=NARROW, **common
+        )
     elif kind is float:
         st.number_input(facts.label, facts.low, facts.high, step=0.5, width=NARROW, **common)
     elif name == "text":

@@ -14,8 +14,8 @@ from mha_core.words import say
 from pages.frame import settings
 from pages.frame.words import WORDS
 
-# Streamlit's own header holds only its menu: the way between pages moves up into it, so that the first picture
-# stands high. The names in [data-testid] are Streamlit's; without them the page is right and only lower.
+# Streamlit's own header holds only its menu: the way between pages moves up into it, so that the first
+# picture stands high. The names in [data-testid] are Streamlit's; without them the page is right and only lower.
 STYLE = """
 <style>
 [data-testid="stHeader"] { background: transparent; pointer-events: none; position: absolute; }

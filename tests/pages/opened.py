@@ -15,6 +15,7 @@ from mha_core.figures.to_bytes import run_id, unpack, unpacked
 from tests.server import APP
 
 JOINER = "\u2060"
+FURTHER = "more"  # the key of the popover of further settings, whose state says whether it is open
 FIELDS = tuple(each.name for each in fields(Config))
 VIEW_KEYS = ("stage", "cell", "batch", "paint", "lens")
 ALL_KEYS = (*FIELDS, *VIEW_KEYS, "preset", "v", "zzz")  # the last one is known to nobody
@@ -40,11 +41,21 @@ def assert_drawn(session: AppTest) -> None:
     assert header["tensors"]
 
 
+def box(session: AppTest, key: str) -> Any:
+    """A field's widget; the further settings are opened where it is one of them."""
+    kinds = ("number_input", "selectbox", "toggle", "text_area", "text_input")
+    found = [each for kind in kinds for each in session.get(kind) if each.key == key]
+    if not found:
+        session.session_state[FURTHER] = True
+        session.run()
+        found = [each for kind in kinds for each in session.get(kind) if each.key == key]
+    (widget,) = found
+    return widget
+
+
 def changed(session: AppTest, key: str, value: Any) -> None:
     """Set a field's widget as a visitor does, and let the page run."""
-    kinds = ("number_input", "selectbox", "toggle", "text_area", "text_input")
-    (widget,) = [each for kind in kinds for each in session.get(kind) if each.key == key]
-    widget.set_value(value).run()
+    box(session, key).set_value(value).run()
     assert_drawn(session)
 
 

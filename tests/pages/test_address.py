@@ -14,8 +14,10 @@ from mha_core.config import DTYPES, LAYOUTS, MASKS, divisors
 from mha_core.presets import PRESETS
 from pages.frame import settings as page_settings
 from tests.pages.opened import (
+    FURTHER,
     address,
     assert_drawn,
+    box,
     changed,
     config_of,
     data_of,
@@ -82,6 +84,18 @@ def test_what_is_set_back_to_the_base_leaves_the_address():
     assert address(session) == {"v": "1", "preset": "sentence", "num_heads": "4"}
     changed(session, "num_heads", 3)
     assert address(session) == {}
+
+
+def test_a_further_setting_holds_when_the_further_settings_are_closed_and_opened_again():
+    session = opened(TUTORIAL)
+    changed(session, "d_model", 40)
+    session.session_state[FURTHER] = False
+    session.run()
+    assert "d_model" not in [each.key for each in session.number_input], "still drawn"
+    changed(session, "num_heads", 5)
+    assert config_of(session) == Config(d_model=40, num_heads=5)
+    assert box(session, "d_model").value == 40
+    assert address(session) == {"v": "1", **TUTORIAL, "d_model": "40", "num_heads": "5"}
 
 
 WORD = st.text(st.characters(exclude_categories=("Cs", "Z")), min_size=1, max_size=9)
@@ -248,10 +262,10 @@ def test_back_shows_the_settings_of_the_address_it_leads_to(monkeypatch):
     second = address(session)
     went_back(session, monkeypatch, first)
     assert config_of(session) == Config()
-    assert session.number_input(key="seed").value == 0
+    assert box(session, "seed").value == 0
     went_back(session, monkeypatch, second)
     assert config_of(session) == Config(seed=8)
-    assert session.number_input(key="seed").value == 8
+    assert box(session, "seed").value == 8
 
 
 def test_a_late_echo_of_an_address_that_the_page_wrote_undoes_nothing():

@@ -174,7 +174,7 @@ def test_a_bad_text_keeps_the_last_view_and_stays_where_it_can_be_mended(kind):
 def test_bad_lengths_typed_keep_the_last_view_and_stay_in_their_box():
     session = opened({"mask": "padding", "lengths": "3"})
     before = data_of(session)
-    session.text_input(key="lengths").set_value("three").run()
+    changed(session, "lengths", "three")
     assert data_of(session) == before
     assert session.text_input(key="lengths").value == "three"
     assert sentences(session) == [

@@ -1,5 +1,6 @@
 """The presets: each opens from its link and from a click, draws its numbers, and keeps its word."""
 
+import html
 import itertools
 import re
 
@@ -126,6 +127,11 @@ def test_the_config_without_arguments_is_the_tutorials():
     }
 
 
+def prose(session) -> list[str]:
+    """What stands on the page in HTML and Markdown, its entities read."""
+    return [html.unescape(each.proto.body) for kind in ("html", "markdown") for each in session.get(kind)]
+
+
 def links_of(name: str) -> tuple[dict[str, str], dict[str, str]]:
     return {"preset": name}, {"preset": name, "seed": "99"}
 
@@ -133,7 +139,7 @@ def links_of(name: str) -> tuple[dict[str, str], dict[str, str]]:
 @ALL
 def test_a_preset_shows_its_sentence_and_a_changed_setting_takes_it_away(name):
     sentence = PRESETS[name].sentence
-    shown, changed = ([each.value for each in opened(link).markdown] for link in links_of(name))
+    shown, changed = (prose(opened(link)) for link in links_of(name))
     assert sum(sentence in each for each in shown) == 1
     assert not any(sentence in each for each in changed)
 
