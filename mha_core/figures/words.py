@@ -8,7 +8,6 @@ from __future__ import annotations
 COMMON = {
     "beside_tabs": "Which tensor is shown",
     "index": "{name}[{index}]",
-    "equals": "{cell} = {value}",
     "nan": "NaN: not a number",
     "hidden": "hidden by the mask",
     "not_sent": "not sent yet",

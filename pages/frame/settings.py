@@ -81,7 +81,8 @@ def checked_view(config: Config, asked: Any) -> View:
         asked: what the drawing asked for last, which may name a sheet.
     """
     now, last = view(), config.batch_size - 1
-    batch = now.get("batch", "0")
+    # a link to a cell need not say the batch item twice
+    batch = now.get("batch", [*now.get("cell", "").split("."), "0"][1])
     good = batch.isascii() and batch.isdigit() and len(batch) < 9 and int(batch) <= last
     sheet = asked.get("sheet", 0) if isinstance(asked, dict) else 0
     return View(

@@ -15,7 +15,8 @@ from pages.frame import settings
 from pages.frame.words import WORDS
 
 # Streamlit's own header holds only its menu: the way between pages moves up into it, so that the first
-# picture stands high. The names in [data-testid] are Streamlit's; without them the page is right and only lower.
+# picture stands high. The names in [data-testid] are Streamlit's; without them the page is right and only
+# lower.
 STYLE = """
 <style>
 [data-testid="stHeader"] { background: transparent; pointer-events: none; position: absolute; }

@@ -48,6 +48,10 @@ class Explorer {
       this.run = unpackRun(component.data, this.constant);
       if (this.run.beside) this.followed = { marks: this.run.marks, moves: [], sums: {}, strips: [], list: [] };
     }
+    if (this.view.stage && !this.open) {
+      this.view.stage = null; // another pipeline has no such tensor
+      writeView(this.view);
+    }
     const { waiting } = globalThis.attentionExplorer;
     if (waiting?.run === this.run.id) this.followed = waiting;
     else if (this.followed?.run && this.followed.run !== this.run.id) this.followed = null;
