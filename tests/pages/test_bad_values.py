@@ -97,7 +97,7 @@ REFUSED = [
     ("batch", "NaN", ["no batch item 'NaN'"], None),
     ("batch", "²", ["no batch item '²'"], None),
     ("cell", "weights", ["no cell weights", "from weights.0.0.0.0 to weights.0.3.5.5"], None),
-    ("cell", "weights.0.4.0.0", ["no cell weights.0.3.0.0", "shape (1, 3, 6, 6)"], None),
+    ("cell", "weights.0.4.0.0", ["no cell weights.0.4.0.0", "shape (1, 4, 6, 6)"], None),
     ("cell", "weights.0.0.0.-1", ["no cell weights.0.0.0.-1", "to weights.0.3.5.5"], None),
     ("cell", "weights.0.0.0.0.0", ["no cell weights.0.0.0.0.0", "to weights.0.3.5.5"], None),
     ("cell", "softmax.0.0", ["no cell softmax.0.0", "tensors are x, qkv"], None),
