@@ -226,12 +226,13 @@ def labels(pipeline: Pipeline, sizes: tuple[tuple[str, int], ...], name: str, pa
         if word == words[0]:
             break
         below *= size
-    found = flat // below % size
-    for axis in range(found.ndim):
-        first = found.narrow(axis, 0, 1)
-        if (found == first).all():
+    # numpy, since torch pays several times as much for each of some hundred tiny steps
+    found = flat.numpy() // below % size
+    for axis, length in enumerate(found.shape):
+        first = found.take([0], axis)
+        if length > 1 and (found == first).all():
             found = first
-    return found
+    return torch.from_numpy(found)
 
 
 def item_sizes(sizes: Mapping[str, int]) -> tuple[tuple[str, int], ...]:

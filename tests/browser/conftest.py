@@ -4,9 +4,19 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import torch
 from playwright.sync_api import Browser, BrowserContext
 
-from tests.browser.driver import Visit
+from tests.browser.driver import SECONDS, Visit
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    # as the server has it: with two, sums end in other digits
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture
@@ -27,6 +37,7 @@ def visit(browser: Browser, server: str) -> Iterator[Callable[..., Visit]]:
     ) -> Visit:
         size = {"width": width, "height": height}
         context = context or browser.new_context(viewport=size, color_scheme=scheme, reduced_motion="reduce")
+        context.set_default_timeout(SECONDS * 1000)
         if init:
             context.add_init_script(init)
         made = Visit(context.new_page(), base)

@@ -17,7 +17,7 @@ from mha_core.presets import PRESETS
 
 SENTENCE, TUTORIAL = PRESETS["sentence"].config, PRESETS["tutorial"].config
 
-SECONDS = 30
+SECONDS = 15
 STEP = 20  # milliseconds between two looks
 
 # Streamlit asks these two beside a deep link before it asks them at the root, where they are.
@@ -112,7 +112,7 @@ class Visit:
 
     def paint(self, name: str) -> None:
         """Choose a paint as a visitor does."""
-        self.root.locator("label", has=self.key(f"paint-{name}")).click()
+        self.root.locator("label", has=self.page.locator(f'[data-key="paint-{name}"]')).click()
 
     @property
     def heading(self) -> Locator:

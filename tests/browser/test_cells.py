@@ -20,6 +20,8 @@ from tests.browser.driver import (
 
 pytestmark = pytest.mark.browser
 
+WINDOW = 1600  # high enough for every grid of the small sentence
+
 DOUBLE = Config(sequence_length=3, input_dim=6, d_model=10, num_heads=2, dtype="float64", layout="stacked")
 
 
@@ -98,7 +100,7 @@ def expected(block: Block, value: float, index: tuple[int, ...], paint: str, sch
     label = int(np.broadcast_to(block.origins[paint].numpy(), shape)[(0, *index[1:])])
     if paint == "role":
         return theme.role_paint(theme.ROLES["qkv"[label]].of(scheme), page)
-    count = {"head": 3, "token": 6}[paint]
+    count = {"head": SENTENCE.num_heads, "token": SENTENCE.sequence_length}[paint]
     return theme.ramp(theme.AXES[paint].of(scheme), page, count)[label]
 
 
@@ -107,7 +109,7 @@ def sample(here: Visit, name: str, cells: list[tuple[int, ...]]) -> list[tuple[i
     here.page.mouse.move(1, 1)
     here.place(name, cells[0])
     places = [here.ask("attentionExplorer.where(given[0], given[1])", [name, list(cell)]) for cell in cells]
-    drawn = [place for place in places if place and place["y"] + place["height"] < 768]
+    drawn = [place for place in places if place and place["y"] + place["height"] < WINDOW]
     assert len(drawn) == len(cells), "cells are outside the window"
     found = here.colours([(p["x"] + min(3, p["width"] / 2), p["y"] + min(3, p["height"] / 2)) for p in drawn])
     return found
@@ -117,7 +119,7 @@ def sample(here: Visit, name: str, cells: list[tuple[int, ...]]) -> list[tuple[i
 def test_every_cell_has_the_colour_of_its_number_or_of_its_origin(visit, scheme):
     trace = run(SENTENCE)
     blocks = {block.name: block for block in describe(trace).blocks}
-    here = visit(scheme=scheme, height=1100)
+    here = visit(scheme=scheme, height=WINDOW)
     here.drawn(SENTENCE)
     rows = [
         # tensor, paint asked for, paint that must be on the screen

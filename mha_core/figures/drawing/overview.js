@@ -17,25 +17,14 @@ function drawOverview(explorer, host) {
     : layoutNarrow(across, blocks, run.stages, chips, headings, batch ? 30 : 0);
   const map = element("div", { class: seats ? "mha-map is-wide" : "mha-map is-narrow" });
   const scale = globalThis.devicePixelRatio || 1;
-  const canvas = element("canvas", {
-    width: Math.round(across * scale),
-    height: Math.round(plan.height * scale),
-    "aria-hidden": "true",
-  });
+  const { canvas, pen } = mapCanvas(explorer, across, plan.height, scale);
   const svg = shape("svg", {
     width: across,
     height: plan.height,
     viewBox: `0 0 ${across} ${plan.height}`,
     "aria-hidden": "true",
   });
-  for (const [tag, value] of [
-    ["width", across],
-    ["height", plan.height],
-  ])
-    canvas.style[tag] = `${value}px`;
   drawPaths(explorer, svg, plan);
-  const pen = canvas.getContext("2d");
-  pen.scale(scale, scale);
   const tip = element("div", { class: "mha-map-tip", hidden: true, "aria-hidden": "true" });
   const links = [];
   for (const block of blocks) {
@@ -55,6 +44,19 @@ function drawOverview(explorer, host) {
   }
   map.append(canvas, svg, ...(batch ? [batch] : []), ...links, tip);
   finishMap(explorer, host, map, plan, blocks, across);
+}
+
+// One canvas for all redraws: a new one of this size costs as much as what is painted on it.
+function mapCanvas(explorer, across, height, scale) {
+  explorer.mapCanvas ??= element("canvas", { "aria-hidden": "true" });
+  const canvas = explorer.mapCanvas;
+  const [width, tall] = [Math.round(across * scale), Math.round(height * scale)];
+  if (canvas.width !== width || canvas.height !== tall) Object.assign(canvas, { width, height: tall });
+  Object.assign(canvas.style, { width: `${across}px`, height: `${height}px` });
+  const pen = canvas.getContext("2d");
+  pen.setTransform(scale, 0, 0, scale, 0, 0);
+  pen.clearRect(0, 0, across, height);
+  return { canvas, pen };
 }
 
 // The widest drawing that fits: lengths are scaled down together before the columns are given up.
