@@ -78,9 +78,12 @@ def checked_view(config: Config, asked: Any) -> View:
 
     Args:
         config: the run's settings.
-        asked: what the drawing asked for last, which may name a sheet.
+        asked: what the drawing asks for in this run: its view keys, which the address may not hold yet, and
+            perhaps a sheet.
     """
-    now, last = view(), config.batch_size - 1
+    fresh = {key: asked.get(key) for key in VIEW} if isinstance(asked, dict) else {}
+    now = {key: str(value) for key, value in {**view(), **fresh}.items() if value is not None}
+    last = config.batch_size - 1
     # a link to a cell need not say the batch item twice
     batch = now.get("batch", [*now.get("cell", "").split("."), "0"][1])
     good = batch.isascii() and batch.isdigit() and len(batch) < 9 and int(batch) <= last

@@ -84,7 +84,8 @@ class Visit:
     def wait(self, expression: str, argument: Any = None) -> Any:
         """Wait for an expression of `shown` (the explorer) and `given`."""
         __tracebackhide__ = True
-        return wait_until(self.page, f"(given) => {{ const shown = {SHOWN}; return {expression}; }}", argument)
+        script = f"(given) => {{ const shown = {SHOWN}; return shown && ({expression}); }}"
+        return wait_until(self.page, script, argument)
 
     def ask(self, expression: str, argument: Any = None) -> Any:
         """Evaluate an expression of `shown` (the explorer) and `given`."""

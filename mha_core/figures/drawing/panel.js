@@ -82,7 +82,7 @@ function drawPanel(explorer, tensor, stage) {
     const more = text.see ? button(explorer, "see", `see_${text.see}`, go, { class: "mha-stage-link" }) : null;
     left.append(element("p", { class: "mha-look" }, lead, " ", text.note, more ? " " : null, more));
   }
-  const build = () => [ran(explorer, stage, text), shapesTable(explorer, tensor, stage), formulaOf(text), sourceOf(explorer, text)];
+  const build = () => [ran(explorer, stage, text), shapesTable(explorer, tensor, stage), formulaOf(text), sourceLine(explorer, text)];
   const right = narrow
     ? fold(explorer, "code", explorer.say("code_fold"), build)
     : element("div", { class: "mha-ran" }, ...build().filter(Boolean));
@@ -97,7 +97,7 @@ function formulaOf(text) {
   return element("div", { class: "mha-formula" }, template.content);
 }
 
-function sourceOf(explorer, text) {
+function sourceLine(explorer, text) {
   return text.source ? element("p", { class: "mha-source" }, explorer.say("source", { source: text.source })) : null;
 }
 
