@@ -26,6 +26,7 @@ STYLE = """
 .st-key-settings, .st-key-settings-second { gap: .5rem; }
 .st-key-text textarea { field-sizing: content; min-height: 2.5rem; height: auto !important; }
 .st-key-ways b { white-space: nowrap; }
+.st-key-preset button[data-selected="true"] p { color: CanvasText; }
 .sentence { margin: 0; outline-offset: .25rem; }
 .skip { position: absolute; left: -999rem; top: 0; padding: .5rem; z-index: 9; }
 .skip:focus { left: 0; background: Canvas; }

@@ -1,6 +1,6 @@
 // Letters: how wide a text is, how it is cut or broken to fit, and putting it on the drawing.
 
-const LABEL = { size: 11.5, small: 10.5, least: 12 }; // least: height from which a row has its own label
+const LABEL = { size: 11.5, small: 11, least: 12 }; // least: height from which a row has its own label
 
 const measuring = { pen: null, widths: new Map() };
 
