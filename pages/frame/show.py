@@ -31,6 +31,7 @@ STYLE = """
 .skip { position: absolute; left: -999rem; top: 0; padding: .5rem; z-index: 9; }
 .skip:focus { left: 0; background: Canvas; }
 @media (max-width: 640px) {
+  [data-testid="stHeader"] { display: none; }
   .st-key-ways b { display: none; }
   .st-key-ways > :first-child { position: absolute; }
   .st-key-settings-first { gap: .5rem; }

@@ -1,4 +1,4 @@
-"""What the browser tests share: open the explorer, wait for it, point at cells, read what is said and painted."""
+"""What the browser tests share: open the explorer, wait, point at cells, read what is said and painted."""
 
 import base64
 import math
@@ -28,7 +28,7 @@ Colour = tuple[int, ...]
 
 
 def wait_until(page: Page, condition: str, argument: Any = None, seconds: float = SECONDS) -> Any:
-    """Return what a function in the page returns, once that is true; the page's policy forbids the usual way."""
+    """Return what a function in the page returns, once that is true (the policy forbids the usual way)."""
     __tracebackhide__ = True
     for _ in range(int(seconds * 1000 / STEP)):
         found = page.evaluate(condition, argument)
@@ -223,5 +223,6 @@ def near(one: Colour, other: Colour, most: int = 3) -> bool:
 def some_cells(shape: Sequence[int], count: int = 5) -> Iterator[Index]:
     """A few cells of batch item 0, spread over a tensor, first and last among them."""
     for step in range(count):
-        yield (0, *[round((size - 1) * ((step * (axis + 1)) % count) / (count - 1)) for axis, size in enumerate(shape[1:])])
+        places = [(step * (axis + 1)) % count / (count - 1) for axis in range(len(shape) - 1)]
+        yield (0, *[round((size - 1) * place) for size, place in zip(shape[1:], places, strict=True)])
     yield (0, *[size - 1 for size in shape[1:]])

@@ -32,7 +32,14 @@ DOUBLE = Config(sequence_length=3, input_dim=6, d_model=10, num_heads=2, dtype="
         pytest.param(TUTORIAL, {"preset": "tutorial"}, ["qkv", "k", "context"], id="tutorial"),
         pytest.param(
             DOUBLE,
-            {"sequence_length": 3, "input_dim": 6, "d_model": 10, "num_heads": 2, "dtype": "float64", "layout": "stacked"},
+            {
+                "sequence_length": 3,
+                "input_dim": 6,
+                "d_model": 10,
+                "num_heads": 2,
+                "dtype": "float64",
+                "layout": "stacked",
+            },
             ["k_split", "scores"],
             id="float64",
         ),
@@ -154,7 +161,10 @@ def test_a_hidden_cell_is_hatched_and_has_no_colour_of_the_scale(visit, scheme):
     inside = [(place["x"] + x, place["y"] + y) for x in range(2, 26) for y in range(2, 14)]
     here.page.mouse.move(1, 1)
     found = here.colours(inside)
-    between = [all(min(a, b) - 1 <= c <= max(a, b) + 1 for a, b, c in zip(ground, line, colour, strict=True)) for colour in found]
+    between = [
+        all(min(a, b) - 1 <= c <= max(a, b) + 1 for a, b, c in zip(ground, line, colour, strict=True))
+        for colour in found
+    ]
     assert all(between)
     assert sum(near(colour, ground) for colour in found) > len(found) / 4
     assert sum(not near(colour, ground, 30) for colour in found) > len(found) / 10

@@ -62,18 +62,19 @@ def test_the_skip_link_leads_past_the_settings(visit):
 
 SMALL = """() => {
   const found = [];
-  for (const each of document.querySelectorAll(".mha")) void each;
   const { root } = attentionExplorer.shown;
   const box = root.getBoundingClientRect();
   for (const element of root.querySelectorAll("*")) {
     const text = [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
-    if (!text || element.closest(".mha-aside, [hidden], details:not([open]) > :not(summary), dialog:not([open]), math")) continue;
+    const unseen = ".mha-aside, [hidden], details:not([open]) > :not(summary), dialog:not([open]), math";
+    if (!text || element.closest(unseen)) continue;
     const place = element.getBoundingClientRect();
     if (!place.width) continue;
     const size = parseFloat(getComputedStyle(element).fontSize);
     if (size < 10.9) found.push(`${size} px: ${element.textContent.slice(0, 30)}`);
     const scrolls = element.closest(".mha-strip-row, .mha-sum, .mha-pre, .mha-table-place, .mha-scroll");
-    if (!scrolls && (place.left < box.left - 2 || place.right > box.right + 2)) found.push(`outside: ${element.textContent.slice(0, 30)}`);
+    const outside = place.left < box.left - 2 || place.right > box.right + 2;
+    if (!scrolls && outside) found.push(`outside: ${element.textContent.slice(0, 30)}`);
   }
   return found;
 }"""
@@ -97,7 +98,7 @@ RUN_AXE = """async () => {
   const found = await axe.run(document, { resultTypes: ["violations"] });
   return found.violations
     .filter(({ impact }) => impact === "serious" || impact === "critical")
-    .flatMap(({ id, nodes }) => nodes.map(({ target, html }) => [id, JSON.stringify(target), html.slice(0, 160)]));
+    .flatMap(({ id, nodes }) => nodes.map(({ target, html }) => [id, String(target), html.slice(0, 160)]));
 }"""
 
 
