@@ -108,11 +108,12 @@ def shape_of(axes: str, sizes: Mapping[str, int]) -> tuple[int, ...]:
     Raises:
         AxesError: the axes cannot be read, or a word has no size.
     """
-    return _shape_of(axes, tuple(sizes.items()))
+    return shape_for(axes, tuple(sizes.items()))
 
 
 @lru_cache(maxsize=1024)  # asked of every tensor at every run: uncached it costs as much as small stages
-def _shape_of(axes: str, sizes: tuple[tuple[str, int], ...]) -> tuple[int, ...]:
+def shape_for(axes: str, sizes: tuple[tuple[str, int], ...]) -> tuple[int, ...]:
+    """Return the same for sizes as pairs, which whoever asks often makes once."""
     return tuple(math.prod(edge.sizes(dict(sizes))) for edge in edges(axes))
 
 

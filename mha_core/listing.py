@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from mha_core.run import Trace
+from mha_core.run import SIZES, Trace
 from mha_core.stage import Stage
 from mha_core.words import listed
 
-SIZES = ("batch_size", "sequence_length", "input_dim", "d_model", "num_heads", "head_dim", "x_seed")
+FILLED = (*SIZES, "x_seed")
 
 
 @lru_cache(maxsize=256)
@@ -59,7 +59,7 @@ def _filled(text: str, values: tuple[tuple[str, Any], ...]) -> str:
 def filled(stage: Stage, given: Mapping[str, Any]) -> str:
     """Return a stage's code with the sizes of a run filled in, by exchanging names in the syntax tree."""
     text = code(stage)
-    return _filled(text, tuple((name, given[name]) for name in SIZES if name in given))
+    return _filled(text, tuple((name, given[name]) for name in FILLED if name in given))
 
 
 def table(trace: Trace) -> str:

@@ -21,6 +21,9 @@ from mha_core.words import listed, say
 
 PIPELINES: dict[str, Pipeline] = {"per_head": PER_HEAD, "stacked": STACKED}
 
+SIZES = ("batch_size", "sequence_length", "input_dim", "d_model", "num_heads", "head_dim")
+"""What stages may ask for besides tensors, parameters and indices."""
+
 MISSING_DEVICE = "The device {device} is not there; this run took place on the CPU. Here there is {known}."
 OUT_OF_MEMORY = "The device {device} has too little memory for this run; it took place on the CPU."
 
@@ -144,7 +147,8 @@ def run(
             trace's notes say so.
         x: the caller's own input, `batch token input_dim`; None: made as the settings say.
         parameters: the caller's own `qkv_layer` and `out_layer` (or `q_layer`, `k_layer`, `v_layer` and
-            `out_layer`); None: drawn from the seed. They are copied to the run's dtype and device.
+            `out_layer`); None: drawn from the seed. They are copied where
+            dtype or device differ; else the very layers run.
         pipeline: other stages than the settings' own, the one that makes x included.
         watch: called before each stage, with the stage; what it raises ends the run.
 
@@ -182,15 +186,12 @@ def _run_on(
     options: dict[str, Any] = {"device": torch.device(config.device), "dtype": DTYPES[config.dtype]}
     with torch.inference_mode():
         ready = {name: _moved(layer, options) for name, layer in layers.items()}
+        index = torch.arange(config.sequence_length, device=options["device"])
         given = {
-            **{
-                name: getattr(config, name)
-                for name in ("batch_size", "sequence_length", "input_dim", "d_model")
-            },
-            **{name: getattr(config, name) for name in ("num_heads", "head_dim")},
+            **{name: getattr(config, name) for name in SIZES},
             "item_lengths": torch.tensor(config.item_lengths, device=options["device"]),
-            "query_index": torch.arange(config.sequence_length, device=options["device"]),
-            "key_index": torch.arange(config.sequence_length, device=options["device"]),
+            "query_index": index,
+            "key_index": index,
             **({"given_x": x.to(**options)} if x is not None else input_given(config, options)),
         }
         tensors = execute(stages, {**given, **ready}, config.sizes, watch)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from torch import Tensor
 
-from mha_core.axes import shape_of
+from mha_core.axes import shape_for
 from mha_core.errors import AxesError, PipelineError, ShapeError
 from mha_core.words import listed
 
@@ -214,13 +214,14 @@ def execute(
     """
     available = dict(given)
     tensors: dict[str, Tensor] = {}
+    pairs = tuple(sizes.items())
     for stage in pipeline:
         if watch is not None:
             watch(stage)
         for made, tensor in results(stage, stage.run(**arguments(stage, available))):
             available[made.name] = tensors[made.name] = tensor
-            expected = expected_shape(stage, made, sizes)
-            if tuple(tensor.shape) != expected:
+            expected = expected_shape(stage, made, pairs)
+            if tensor.shape != expected:
                 raise ShapeError(
                     "The step {stage} made {name!r} with shape {shape}; its axes {axes!r} say {expected}.",
                     tensors,
@@ -233,14 +234,14 @@ def execute(
     return tensors
 
 
-def expected_shape(stage: Stage, made: Made, sizes: Mapping[str, int]) -> tuple[int, ...]:
+def expected_shape(stage: Stage, made: Made, sizes: tuple[tuple[str, int], ...]) -> tuple[int, ...]:
     """Return the shape that a tensor's axes promise.
 
     Raises:
         AxesError: the axes cannot be read; the sentence names the stage and the tensor.
     """
     try:
-        return shape_of(made.axes, sizes)
+        return shape_for(made.axes, sizes)
     except AxesError as error:  # the reader of axes knows the word; only we know which stage asked
         raise AxesError(
             "The step {stage} makes {name!r} with axes {axes!r}: {reason}",

@@ -57,9 +57,8 @@ def core() -> None:
             module(x, x, x, need_weights=True, average_attn_weights=False)
 
     trace = run(config, x, parameters)
-    mine, other, packing = interleaved(
-        lambda: run(config, x, parameters), theirs, lambda: run_bytes(trace, describe(trace))
-    )
+    mine, other = interleaved(lambda: run(config, x, parameters), theirs)
+    (packing,) = interleaved(lambda: run_bytes(trace, describe(trace)))
     ratio = median_ms(mine) / median_ms(other)
     print(f"run / nn.MultiheadAttention with weights per head: {ratio:.2f} (reach 1)")
     print(
@@ -121,8 +120,9 @@ class Visit:
         self.page: Page = browser.new_page(viewport={"width": 1280, "height": 800})
         self.page.add_init_script(RECORD)
         self.page.goto(address)
-        self.page.get_by_label("sequence_length").first.wait_for()
-        if drawn:
+        if not drawn:
+            self.page.get_by_label("sequence_length").first.wait_for()
+        else:
             self._until("() => Boolean(globalThis.attentionExplorer?.shown?.root?.dataset.painted)")
         self.drawn = time.perf_counter()
         self.page.wait_for_timeout(1500)

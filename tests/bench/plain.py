@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from mha_core.listing import SIZES, filled
+from mha_core.listing import FILLED, filled
 from mha_core.run import pipeline_for
 from pages.frame import settings, show
 from pages.frame.words import WORDS
@@ -13,7 +13,7 @@ with st.container(key="frame"):
     st.html(show.STYLE)
     settings.strip()
 show.say_what(settled, WORDS["walkthrough"])
-sizes = {name: getattr(settled.config, name) for name in SIZES if hasattr(settled.config, name)}
+sizes = {name: getattr(settled.config, name) for name in FILLED if hasattr(settled.config, name)}
 for stage in pipeline_for(settled.config):
     st.subheader(stage.title)
     st.markdown(stage.why)

@@ -15,7 +15,7 @@ from mha_core.errors import ConfigError
 from mha_core.figures.cells import describe
 from mha_core.figures.to_bytes import run_bytes, unpack, unpacked
 from mha_core.inputs import linear
-from mha_core.listing import SIZES, code, filled
+from mha_core.listing import FILLED, code, filled
 from mha_core.masks import hidden
 from mha_core.origins import boxes, fed, item_sizes, labels, one_item, read, roots
 from mha_core.run import pipeline_for
@@ -95,7 +95,7 @@ def test_a_range_of_a_mask_is_the_range_of_the_whole(config, data):
 def test_every_shown_text_makes_the_numbers_of_the_run(config):
     trace = run(config)
     for stage in trace.pipeline:
-        for text, without in ((code(stage), ()), (filled(stage, trace.given), SIZES)):
+        for text, without in ((code(stage), ()), (filled(stage, trace.given), FILLED)):
             note(text)
             for made, tensor in zip(stage.makes, executed(trace, stage, text, without), strict=True):
                 assert same(tensor, trace[made.name])

@@ -28,7 +28,9 @@ function frontOf(explorer, tensor) {
   }
   const [place] = places;
   if (places.size !== 1) return { place: 0, chosen: false };
-  const sent = tensor.at([explorer.run.item, place, 0, 0]) !== undefined;
+  // row 0 of every sheet lies on the top face and is always sent: the next row that is drawn tells
+  const row = Math.min(tensor.pieces[0].step[2], tensor.shape[2] - 1);
+  const sent = tensor.at([explorer.run.item, place, row, 0]) !== undefined;
   return sent ? { place, chosen: true } : { place: 0, chosen: false };
 }
 

@@ -94,6 +94,9 @@ class Explorer {
   set(changes) {
     const before = { ...this.view };
     Object.assign(this.view, changes);
+    // a cell of another batch item would bring that item back
+    const item = this.view.cell?.split(".")[1];
+    if (this.view.batch !== before.batch && item !== (this.view.batch ?? "0")) this.view.cell = null;
     writeView(this.view);
     if (this.view.stage !== before.stage && this.open && !this.run.whole) this.ask({});
     else if (this.view.cell !== before.cell || this.view.batch !== before.batch) this.ask({});
