@@ -253,23 +253,14 @@ def describe(trace: Trace, item: int = 0, open_name: str = "", sheet: int = 0) -
     """
     whole = sum(_own_bytes(trace, name) for name in trace.names) <= BUDGET
     sizes, where = item_sizes(trace.config.sizes), places(trace.pipeline)
-    known: dict[str, tuple[Statistics, float]] = {}
-    blocks: list[Block] = []
+    known = _known(trace, item)
+    blocks = []
     for name in trace.names:
-        made, tensor = trace.made(name), trace[name]
-        root = roots(trace.pipeline, sizes)[name][0]
-        if root != name and trace[root].numel() == tensor.numel():
-            known[name] = known[root]  # the same numbers in another order
-        else:
-            known[name] = statistics(widened(item_of(trace, name, item)))
+        made, root = trace.made(name), roots(trace.pipeline, sizes)[name][0]
         pieces = (whole_item(trace, name, item),) if whole else faces(trace, name, item)
         if name == open_name and not whole:
             pieces += opened(trace, name, item, sheet)
-        origins = {
-            paint: found
-            for paint in ORIGINS
-            if (found := labels(trace.pipeline, sizes, name, paint)) is not None
-        }
+        origins = _origins(trace, name)
         role = origins.get("role")
         row, column, place = where[name]
         blocks.append(
@@ -278,7 +269,7 @@ def describe(trace: Trace, item: int = 0, open_name: str = "", sheet: int = 0) -
                 axes=made.axes,
                 edges=edges(made.axes),
                 sizes=tuple(edge.sizes(trace.config.sizes) for edge in edges(made.axes)),
-                shape=tuple(tensor.shape),
+                shape=tuple(trace[name].shape),
                 values=made.values,
                 paint=made.paint,
                 limit=known[name][1],
@@ -306,10 +297,29 @@ def describe(trace: Trace, item: int = 0, open_name: str = "", sheet: int = 0) -
     return Picture(item, tuple(blocks), steps, whole)
 
 
+def _known(trace: Trace, item: int) -> dict[str, tuple[Statistics, float]]:
+    """Return every tensor's statistics and limit; numbers that were only moved are counted once."""
+    sizes = item_sizes(trace.config.sizes)
+    known: dict[str, tuple[Statistics, float]] = {}
+    for name in trace.names:
+        root = roots(trace.pipeline, sizes)[name][0]
+        same = root != name and trace[root].numel() == trace[name].numel()
+        known[name] = known[root] if same else statistics(widened(item_of(trace, name, item)))
+    return known
+
+
+def _origins(trace: Trace, name: str) -> dict[str, Tensor]:
+    """Return by paint where a tensor's cells come from, for the paints in which that is one thing."""
+    sizes = item_sizes(trace.config.sizes)
+    found = {paint: labels(trace.pipeline, sizes, name, paint) for paint in ORIGINS}
+    return {paint: origin for paint, origin in found.items() if origin is not None}
+
+
 def _own_bytes(trace: Trace, name: str) -> int:
-    """Count a tensor's bytes, of any one item, where it does not share them with an earlier tensor."""
+    """Count the bytes that a tensor, of any one item, sends: none where an earlier one holds them already."""
     tensor = trace[name]
-    return 0 if _shared_with(trace, name) else tensor.numel() // len(tensor) * tensor.element_size()
+    size = max(4, tensor.element_size()) if tensor.is_floating_point() else tensor.element_size()  # widened
+    return 0 if _shared_with(trace, name) else tensor.numel() // len(tensor) * size
 
 
 def _shared_with(trace: Trace, name: str) -> str:
