@@ -37,7 +37,7 @@ WORDS = {
     "every shape agrees, and the answer does not.",
     "layouts_proof": "Put in the other order and run with the other layout's code, the same weights give the same `out`: "
     "the largest difference is **{equal}** ({dtype}). Read in the wrong order, `out` differs by up to **{wrong}**.",
-    "layouts_first": "The first number that differs, ringed: {cell} is {mine} on the left and {theirs} on the right. "
+    "layouts_first": "The first number that differs, ringed: {cell} is {mine} as written and {theirs} read the other way. "
     "The largest difference in this tensor is {largest}.",
     "layouts_equal": "Every number of this tensor is the same on both sides.",
     "layouts_same": "With one head the two layouts are the same order: choose num_heads 2 or more to see them differ.",
