@@ -338,7 +338,7 @@ def _widget(name: str, disabled: bool = False) -> None:
             facts.label,
             list(facts.choices),
             format_func=lambda choice: (facts.choices or {})[choice],
-            width=WIDE if name in ("layout", "input") else NARROW,
+            width={"layout": WIDE, "input": WIDE, "mask": NARROW + 26}.get(name, NARROW),
             **common,
         )
     elif kind is bool:

@@ -93,7 +93,14 @@ def say_what(settled: settings.Settled, sentence: str, preset: bool = True) -> N
 
 def notes_of(trace: Trace) -> tuple[str, ...]:
     """Return what is worth saying of a run beside its picture: where it ran, and gentle notes."""
-    return (*trace.notes, *alike(trace.config))
+    return (*trace.notes, *wholly_hidden(trace.config), *alike(trace.config))
+
+
+def wholly_hidden(config: Config) -> tuple[str, ...]:
+    """Say which batch items have no real token, where the mask hides filling: their weights are NaN."""
+    if config.mask not in ("padding", "both") or 0 not in config.item_lengths:
+        return ()
+    return (say(WORDS["wholly_hidden"], item=config.item_lengths.index(0)),)
 
 
 def alike(config: Config) -> tuple[str, ...]:

@@ -24,6 +24,8 @@ WORDS = {
     "no_view": "The link's {key} {value!r} is not one of {known}; it is left out.",
     "no_lens": "The link's lens {value!r} is not a sheet and a column, such as 0.12; it is left out.",
     "repeated": "The link names {key} more than once; the last one, {value!r}, counts.",
+    "wholly_hidden": "Batch item {item} has length 0: every key is hidden from every query, and the softmax of a row that is "
+    "wholly −∞ is NaN, not a number.",
     "alike": "{first} and {second} are both {size}: mixing up these two axes would not show in a shape.",
     "running": "{title} ({operations} multiplications in all). A changed setting stops this.",
     "too_large": "This run would hold about {needed}, and {allowed} are allowed here. A batch_size of {fits} would "

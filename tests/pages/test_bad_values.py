@@ -7,7 +7,7 @@ import pytest
 from mha_core import Config
 from mha_core.presets import PRESETS
 from pages.frame import settings as page_settings
-from tests.pages.opened import ALL_KEYS, address, changed, config_of, data_of, opened, sentences
+from tests.pages.opened import ALL_KEYS, address, changed, config_of, data_of, opened, packed, sentences
 
 TUTORIAL = {"preset": "tutorial"}
 
@@ -250,3 +250,11 @@ def test_random_addresses_never_cost_the_picture():
         sentences(session)
         again = opened(address(session))
         assert config_of(again) == config_of(session), asked
+
+
+def test_a_batch_item_without_a_real_token_is_explained_beside_its_nans():
+    session = opened({"mask": "padding", "lengths": "3,0", "batch_size": "2"})
+    notes = packed(session)[0]["notes"]
+    assert any("Batch item 1 has length 0" in note and "NaN" in note for note in notes)
+    without = packed(opened({"mask": "padding", "lengths": "3,1", "batch_size": "2"}))[0]["notes"]
+    assert not any("length 0" in note for note in without)
