@@ -18,7 +18,7 @@ from mha_core.run import pipeline_for
 from mha_core.words import say
 from pages.frame.words import WORDS
 
-LARGE = 64_000_000
+LARGE = 16_000_000
 """Bytes of a run from which it shows its progress and shares the few places for large ones."""
 
 PLACES = 2
@@ -110,10 +110,24 @@ def picture(config: Config, item: int, open_name: str, sheet: int, notes: tuple[
     return run_bytes(shown, describe(shown, item, open_name, sheet), notes, identity(config, item))
 
 
+def readings(config: Config) -> Readings | None:
+    """Return a run, the same converted to the other layout, and the same weights read the other way.
+
+    None where the three together would hold more than one run may.
+    """
+    if 3 * held_bytes(config) > ALLOWED:
+        return None
+    return _readings(config) if held_bytes(config) <= LARGE else _large_readings(config)
+
+
 @st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=BY_SETTINGS)
-def readings(config: Config) -> Readings:
-    """Return a run, the same converted to the other layout, and the same weights read the other way."""
+def _readings(config: Config) -> Readings:
     return read_both_ways(config, _parameters(_weights_of(config)))
+
+
+@st.cache_resource(max_entries=1, show_spinner=True, hash_funcs=BY_SETTINGS)
+def _large_readings(config: Config) -> Readings:
+    return read_both_ways(config)
 
 
 @st.cache_resource(max_entries=32, show_spinner=False, hash_funcs={**BY_SETTINGS, Beside: repr})

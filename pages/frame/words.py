@@ -42,6 +42,8 @@ WORDS = {
     "layouts_first": "The first number that differs, ringed: {cell} is {mine} as written and {theirs} read the other way. "
     "The largest difference in this tensor is {largest}.",
     "layouts_equal": "Every number of this tensor is the same on both sides.",
+    "layouts_too_large": "This page makes three runs, which would hold too much at these sizes. A smaller batch_size, "
+    "input_dim or d_model fits.",
     "layouts_same": "With one head the two layouts are the same order: choose num_heads 2 or more to see them differ.",
     "layouts_right": "Read as they were written",
     "layouts_right_text": "The run of the settings above: the weights stand in the order {layout}, and the code reads them "

@@ -12,6 +12,10 @@ settled = settings.current()
 config = settled.config
 view = settings.checked_view(config, None)
 both = cache.readings(config)
+if both is None:
+    show.say_what(settled, WORDS["layouts"], preset=False)
+    show.say_all([WORDS["layouts_too_large"]])
+    st.stop()
 found = {difference.name: difference for difference in both.differences}
 
 show.say_what(settled, WORDS["layouts"], preset=False)

@@ -5,7 +5,9 @@ import random
 import pytest
 
 from mha_core import Config
+from mha_core.config import held_bytes
 from mha_core.presets import PRESETS
+from pages.frame import cache
 from pages.frame import settings as page_settings
 from tests.pages.opened import ALL_KEYS, address, changed, config_of, data_of, opened, packed, sentences
 
@@ -258,3 +260,11 @@ def test_a_batch_item_without_a_real_token_is_explained_beside_its_nans():
     assert any("Batch item 1 has length 0" in note and "NaN" in note for note in notes)
     without = packed(opened({"mask": "padding", "lengths": "3,1", "batch_size": "2"}))[0]["notes"]
     assert not any("length 0" in note for note in without)
+
+
+def test_two_layouts_of_a_run_that_fits_once_and_not_three_times_are_refused_with_a_sentence(monkeypatch):
+    monkeypatch.setattr(cache, "ALLOWED", held_bytes(Config()) + 1)
+    session = opened({"preset": "tutorial"})
+    session.switch_page("pages/learn/layouts.py").run()
+    assert not session.exception
+    assert any("three runs" in sentence for sentence in sentences(session))
