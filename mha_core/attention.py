@@ -219,8 +219,8 @@ PROJECT = Stage(
     (Made("qkv", "batch token (head qkv head_dim)", paint="role"),),
     title="Project every token",
     why="One linear layer makes query, key and value of every token and every head at once. Each output "
-    "number is the token's numbers times one row of weights, plus a bias. One large multiplication is "
-    "faster than three times num_heads small ones.",
+    "number is the token's numbers times one row of weights, plus a bias where there is one. One large "
+    "multiplication is faster than three times num_heads small ones.",
     operation="qkv_layer",
     part="project",
     formula=r"\mathrm{qkv} = x\,W_{qkv}^{\top} + b_{qkv}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import textwrap
 from collections.abc import Mapping
 from functools import lru_cache
@@ -62,12 +63,20 @@ def filled(stage: Stage, given: Mapping[str, Any]) -> str:
     return _filled(text, tuple((name, given[name]) for name in FILLED if name in given))
 
 
+def _last_value(stage: Stage) -> str:
+    """Return the expression that a stage's last statement evaluates, on one line."""
+    text = code(stage)
+    statement = ast.parse(text).body[-1]
+    assert isinstance(statement, ast.Assign)
+    value = ast.get_source_segment(text, statement.value) or ""
+    return re.sub(r"\(\s+|,?\s+\)", lambda found: found[0].strip().strip(","), " ".join(value.split()))
+
+
 def table(trace: Trace) -> str:
     """Return the stages of a run as a Markdown table: tensor, the code that made it, shape, axes."""
     rows = ["| tensor | code | shape | axes |", "|---|---|---|---|"]
     for stage in trace.pipeline:
-        last = code(stage).splitlines()[-1]
-        made = last.split(" = ", 1)[-1]
+        made = _last_value(stage)
         for row in stage.makes:
             shape = listed(trace[row.name].shape)
             rows.append(f"| `{row.name}` | `{made}` | {shape} | `{row.axes}` |")

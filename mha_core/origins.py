@@ -162,7 +162,7 @@ def boxes(cells: Tensor) -> tuple[Box, ...]:
     return tuple((ranges(indices), *rest) for indices in alike.values() for rest in boxes(cells[indices[0]]))
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=8)  # one entry is some 50 MB at the largest sizes
 def roots(pipeline: Pipeline, sizes: tuple[tuple[str, int], ...]) -> Mapping[str, tuple[str, Tensor]]:
     """Say of every cell from which cell of which computed tensor it was moved.
 

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 
+from mha_core import Config, run
 from tests.readme import PART, README, written
 
 TEXT = README.read_text("utf-8")
@@ -31,3 +32,10 @@ def test_every_path_it_names_exists():
 def test_its_picture_is_there():
     (picture,) = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", TEXT)
     assert (README.parent / picture).stat().st_size > 20_000
+
+
+def test_every_code_of_the_table_is_an_expression():
+    codes = re.findall(r"^\| `\w+` \| `(.+?)` \|", PART.search(TEXT)[0], re.MULTILINE)
+    assert len(codes) == len(run(Config()).names)
+    for code in codes:
+        compile(code, code, "eval")

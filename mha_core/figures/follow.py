@@ -30,6 +30,9 @@ TEMPLATES = {
     "fed_one": "It takes part in {cell} = {value}: {place}.",
     "sum": "The {count} terms add up to {total} in float64; the run, in {dtype}, shows {shown}: {apart} "
     "apart.",
+    "sum_one": "The one term is {total} in float64; the run, in {dtype}, shows {shown}: {apart} apart.",
+    "share_one": "The row has one key, whose share is {total}; the run, in {dtype}, shows {shown}: {apart} "
+    "apart.",
     "quotient": "{number} divided by {divisor} is {total} in float64; the run, in {dtype}, shows {shown}: "
     "{apart} apart.",
     "share": "The exponential of this score, divided by {divisor} (the sum of all {count}), is {total} in "
@@ -45,6 +48,7 @@ TEMPLATES = {
 
 COLUMNS = {
     "sum": {"term": "term", "left": "{left}", "right": "{right}", "value": "product"},
+    "terms": {"term": "term", "left": "", "right": "", "value": "number"},
     "quotient": {"term": "number", "left": "{left}", "right": "", "value": "number"},
     "share": {"term": "score", "left": "{left}", "right": "", "value": "exponential"},
 }
@@ -220,8 +224,11 @@ class Follower:
         first = worked.terms[0]
         names = [source for source, _ in first.cells]
         facts = {"left": names[0], "right": names[1] if len(names) > 1 else ""}
+        products = any(len(term.factors) > 1 for term in worked.terms)
+        columns = "terms" if worked.joined_by == "sum" and not products else worked.joined_by
+        alone = f"{worked.joined_by}_one" if len(worked.terms) == 1 else worked.joined_by
         sentence = say(
-            TEMPLATES[worked.joined_by],
+            TEMPLATES.get(alone, TEMPLATES[worked.joined_by]),
             count=len(worked.terms),
             total=number(worked.total, 17),
             shown=number(shown, self.digits),
@@ -238,11 +245,12 @@ class Follower:
             "total": worked.total,
             "shown": shown,
             "sentence": sentence,
-            "columns": [say(template, **facts) for template in COLUMNS[worked.joined_by].values()],
+            "columns": [say(template, **facts) for template in COLUMNS[columns].values()],
             "rows": [
                 [
                     " · ".join(written(source, self._absolute(source, at)) for source, at in term.cells),
-                    term.factors[0],
+                    # where others are multiplied, a bias is not: it stands under the products alone
+                    None if worked.joined_by == "sum" and len(term.factors) == 1 else term.factors[0],
                     term.factors[1] if len(term.factors) > 1 else None,
                     term.value,
                 ]

@@ -177,7 +177,7 @@ STAGE: dict[str, str] = {
     "sum_shown": "shown here",
     "sum_more": "Show the other {count} rows",
     "sums_elsewhere": "In {name} there is no arithmetic of it to show; there is in:",
-    "sums_nowhere": "This number is not computed at any step: it is only moved.",
+    "sums_nowhere": "There is no arithmetic to show: this number was drawn, filled in or only moved.",
     "strip_range": "{count} numbers, coloured from −{limit} to +{limit}",
     "strip_one": "{value}, coloured from −{limit} to +{limit}",
     "strip_picture": "{label}: {range}",

@@ -85,9 +85,17 @@ def checked_view(config: Config, asked: Any) -> View:
     now = {key: str(value) for key, value in {**view(), **fresh}.items() if value is not None}
     last = config.batch_size - 1
     # a link to a cell need not say the batch item twice
-    batch = now.get("batch", [*now.get("cell", "").split("."), "0"][1])
+    of_cell = re.match(r"\w+\.(\d{1,4})\.", now.get("cell", ""), re.ASCII)
+    batch = now.get("batch", of_cell[1] if of_cell and int(of_cell[1]) <= last else "0")
     good = batch.isascii() and batch.isdigit() and len(batch) < 9 and int(batch) <= last
-    sheet = asked.get("sheet", 0) if isinstance(asked, dict) else 0
+    framed = re.match(r"\d{1,4}(?=\.)", now.get("lens", ""), re.ASCII)  # the sheet that is looked at
+    sheet = (
+        asked.get("sheet")
+        if isinstance(asked, dict) and "sheet" in asked
+        else int(framed[0])
+        if framed
+        else 0
+    )
     return View(
         item=int(batch) if good else 0,
         stage=now.get("stage", ""),
@@ -229,6 +237,8 @@ def _settled(sentences: list[str]) -> Config:
             break
         except ConfigError as error:
             _mend(values, error, good, sentences)
+    else:
+        config = good
     config, too_large = cache.fitting(config, good)
     if too_large:
         sentences.append(too_large)

@@ -8,6 +8,8 @@ from mha_core.words import say
 from pages.frame import cache, drawing, settings, show
 from pages.frame.words import WORDS
 
+OPENS = "qkv"
+
 settled = settings.current()
 config = settled.config
 view = settings.checked_view(config, None)
@@ -23,6 +25,7 @@ show.say_all(view.sentences)
 proof = say(WORDS["layouts_proof"], equal=number(both.equal), dtype=config.dtype, wrong=number(both.wrong))
 st.markdown(proof if found else WORDS["layouts_same"])
 
+show.say_all(both.right.notes)
 said = {name: WORDS["layouts_equal"] for name in both.right.names}
 for name, first in found.items():
     facts = {"mine": number(first.mine), "theirs": number(first.theirs), "largest": number(first.largest)}
@@ -33,11 +36,11 @@ sides = [
         config,
         side,
         view.item,
-        view.stage,
+        view.stage or OPENS,
         Beside(
             title=WORDS[f"layouts_{side}"],
             text=say(WORDS[f"layouts_{side}_text"], layout=config.layout),
-            opens="qkv",
+            opens=OPENS,
             ringed=ringed,
             said=tuple(said.items()),
         ),

@@ -108,8 +108,8 @@ function arithmetic(explorer, tensor, sum) {
   made.append(element("h4", {}, explorer.say("sum_of", { cell: explorer.say("index", { name: tensor.name, index: sum.index.join(", ") }) })));
   made.append(sumTable(explorer, tensor, sum));
   made.append(element("p", { class: "mha-sentence" }, sum.sentence));
-  // the parameters of this stage alone: their layer is named at the head of a column
-  const mine = (strip) => sum.columns.some((column) => column.split(".")[0] === strip.name.split(".")[0]);
+  // the parameters of this stage alone: their cells stand among the terms
+  const mine = (strip) => sum.rows.some(([label]) => label.includes(`${strip.name}[`));
   made.append(...explorer.followed.strips.filter(mine).map((strip) => heatStrip(explorer, strip)));
   return made;
 }

@@ -53,8 +53,10 @@ class Explorer {
       writeView(this.view);
     }
     const { waiting } = globalThis.attentionExplorer;
-    if (waiting?.run === this.run.id) this.followed = waiting;
-    else if (this.followed?.run && this.followed.run !== this.run.id) this.followed = null;
+    if (waiting?.run === this.run.id) {
+      this.followed = waiting;
+      globalThis.attentionExplorer.waiting = null;
+    } else if (this.followed?.run && this.followed.run !== this.run.id) this.followed = null;
     this.redraw();
     this.root.dataset.run = this.run.id;
   }
