@@ -20,6 +20,7 @@ from pages.frame.words import WORDS
 STYLE = """
 <style>
 [data-testid="stHeader"] { background: transparent; pointer-events: none; position: absolute; }
+[data-testid="stHeader"] div { pointer-events: none; }
 [data-testid="stHeader"] button, [data-testid="stStatusWidget"] { pointer-events: auto; }
 .st-key-frame { gap: .5rem; margin-top: -2.75rem; position: relative; }
 .st-key-ways { padding-right: 3rem; min-height: 2.5rem; }
