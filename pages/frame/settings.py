@@ -81,8 +81,7 @@ def checked_view(config: Config, asked: Any) -> View:
         asked: what the drawing asks for in this run: its view keys, which the address may not hold yet, and
             perhaps a sheet.
     """
-    fresh = {key: asked.get(key) for key in VIEW} if isinstance(asked, dict) else {}
-    now = {key: str(value) for key, value in {**view(), **fresh}.items() if value is not None}
+    now = {key: str(value) for key, value in {**view(), **_kept(asked)}.items() if value is not None}
     last = config.batch_size - 1
     # a link to a cell need not say the batch item twice
     of_cell = re.match(r"\w+\.(\d{1,4})\.", now.get("cell", ""), re.ASCII)
@@ -108,6 +107,21 @@ def checked_view(config: Config, asked: Any) -> View:
             *_unknown_view(config, now),
         ),
     )
+
+
+def _kept(asked: Any) -> dict[str, Any]:
+    """Return the view keys that the drawing told of, which the server's address may not hold.
+
+    Streamlit's browser side sends the query that the server wrote last, not what the drawing replaced in the
+    address since. Which cell is followed and which batch item is in front therefore stay known from run to run,
+    until Back or Forward opens another address.
+    """
+    if isinstance(asked, dict):
+        st.session_state["_asked"] = {key: asked.get(key) for key in ("cell", "batch")}
+        return {key: asked.get(key) for key in VIEW}
+    if getattr(get_script_run_ctx(), "is_history_navigation", False):
+        st.session_state.pop("_asked", None)
+    return dict(st.session_state.get("_asked", {}))
 
 
 def _unknown_view(config: Config, now: dict[str, str]) -> list[str]:

@@ -45,11 +45,16 @@ class Visit:
     page: Page
     base: str
     faults: list[str] = field(default_factory=list)
+    sent: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.page.on("websocket", lambda socket: socket.on("framesent", self._sent))
         self.page.on("console", self._heard)
         self.page.on("pageerror", lambda error: self.faults.append(f"error: {error}"))
         self.page.on("dialog", self._dialog)
+
+    def _sent(self, data: str | bytes) -> None:
+        self.sent.append(len(data))
 
     def _heard(self, message: ConsoleMessage) -> None:
         if message.type != "error":
@@ -100,6 +105,12 @@ class Visit:
     def at_rest(self) -> None:
         """Wait until the server has nothing more to say."""
         self.page.locator(AT_REST).wait_for(state="attached")
+
+    def choose(self, label: str, option: str) -> None:
+        """Choose in one of the page's lists; a list closes by itself when the page scrolls under it."""
+        self.main.evaluate(TO_THE_TOP)
+        self.page.get_by_role("combobox", name=label).click()
+        self.page.get_by_role("option", name=option, exact=True).click()
 
     # The drawing's parts.
 
@@ -162,6 +173,11 @@ SHOWN = "globalThis.attentionExplorer?.shown"
 
 AT_REST = "[data-testid=stApp][data-test-connection-state=CONNECTED][data-test-script-state=notRunning]"
 
+TO_THE_TOP = """(main) => new Promise((done) => {
+  main.scrollTop = 0;
+  requestAnimationFrame(() => requestAnimationFrame(done));
+})"""
+
 PLACE = """([name, index]) => {
   const found = () => attentionExplorer.where(name, index);
   if (!found()) return null;
@@ -197,7 +213,9 @@ def said(text: str) -> tuple[str, Index, float]:
 
 
 def read(text: str) -> float:
-    """Read a number as the drawing writes it."""
+    """Read a number, or a flag, as the drawing writes it."""
+    if text in ("True", "False"):
+        return float(text == "True")
     return float(text.replace("−", "-").replace("∞", "inf"))
 
 

@@ -72,7 +72,9 @@ function stepButtons(explorer) {
 function play(explorer) {
   const listening = new AbortController();
   const stop = (event) => {
-    if (!event.composedPath().some((node) => node.dataset?.key === "play")) pause(explorer);
+    // on the button itself only what presses it is left to it: any other key pauses
+    const presses = event.type !== "keydown" || event.key === "Enter" || event.key === " ";
+    if (!presses || !event.composedPath().some((node) => node.dataset?.key === "play")) pause(explorer);
   };
   for (const type of ["pointerdown", "keydown", "wheel"]) {
     addEventListener(type, stop, { capture: true, passive: true, signal: listening.signal });

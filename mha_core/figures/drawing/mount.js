@@ -15,7 +15,7 @@ class Explorer {
     this.status = element("p", { class: "mha-status mha-aside", role: "status" });
     this.root.append(this.bar, this.strip, this.overview, this.stage, this.status);
     parent.append(this.root);
-    this.view = readView();
+    this.view = lastView ? { ...lastView } : readView(); // another page of this visit goes on with its view
     this.options = { spread: null, own: false };
     this.followed = null; // what the server says about the followed cell
     this.paints = 0;
@@ -50,8 +50,8 @@ class Explorer {
     }
     if (this.view.stage && !this.open) {
       this.view.stage = null; // another pipeline has no such tensor
-      writeView(this.view);
     }
+    this.remember(); // what the server wrote into the address may be older than what is on show
     const { waiting } = globalThis.attentionExplorer;
     if (waiting?.run === this.run.id) {
       this.followed = waiting;
@@ -66,10 +66,21 @@ class Explorer {
     this.followed = data.cell ? data : null;
     if (data.sentence) {
       this.view.cell = null;
-      writeView(this.view);
+      this.remember();
       this.announce(data.sentence);
     }
-    if (this.run) this.redraw();
+    const missing = !data.cell && !this.run.beside && this.view.cell; // picked on another page
+    if (missing && this.askedFor !== `${this.run.id} ${missing}`) {
+      this.askedFor = `${this.run.id} ${missing}`;
+      this.ask({});
+    }
+    this.redraw();
+  }
+
+  // The view is in the address, and with the next page of this visit.
+  remember() {
+    lastView = { ...this.view };
+    writeView(this.view);
   }
 
   // The open tensor's name, or null; a name that this run does not have opens nothing.
@@ -99,7 +110,7 @@ class Explorer {
     // a cell of another batch item would bring that item back
     const item = this.view.cell?.split(".")[1];
     if (this.view.batch !== before.batch && item !== (this.view.batch ?? "0")) this.view.cell = null;
-    writeView(this.view);
+    this.remember();
     if (this.view.stage !== before.stage && this.open && !this.run.whole) this.ask({});
     else if (this.view.cell !== before.cell || this.view.batch !== before.batch) this.ask({});
     if (this.view.cell === null && !this.run.beside) this.followed = null;
@@ -113,7 +124,7 @@ class Explorer {
 
   // Back or Forward: the address says what is on show.
   reread() {
-    this.view = readView();
+    this.view = { ...lastView };
     if (this.run) this.redraw();
   }
 
@@ -175,6 +186,7 @@ function shape(tag, attributes = {}, ...children) {
 const places = new WeakMap();
 const explorers = new Set();
 let shown = null;
+let lastView = null; // what was last on show in this visit: a link between pages knows only what the server knew
 
 // The explorers still in the page; those of a page that was left are forgotten.
 function live() {
@@ -182,7 +194,10 @@ function live() {
   return [...explorers];
 }
 
-addEventListener("popstate", () => live().forEach((explorer) => explorer.reread()));
+addEventListener("popstate", () => {
+  lastView = readView();
+  live().forEach((explorer) => explorer.reread());
+});
 // the server writes settings into the address as they were when it was asked: the view is put back
 globalThis.navigation?.addEventListener("currententrychange", (event) => {
   if (event.navigationType === "push") live().forEach((explorer) => writeView(explorer.view));
