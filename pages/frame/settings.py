@@ -113,8 +113,8 @@ def _kept(asked: Any) -> dict[str, Any]:
     """Return the view keys that the drawing told of, which the server's address may not hold.
 
     Streamlit's browser side sends the query that the server wrote last, not what the drawing replaced in the
-    address since. Which cell is followed and which batch item is in front therefore stay known from run to run,
-    until Back or Forward opens another address.
+    address since. Which cell is followed and which batch item is in front therefore stay known from run to
+    run, until Back or Forward opens another address.
     """
     if isinstance(asked, dict):
         st.session_state["_asked"] = {key: asked.get(key) for key in ("cell", "batch")}

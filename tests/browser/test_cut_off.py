@@ -5,6 +5,7 @@ import pytest
 from mha_core import run
 from mha_core.figures import theme
 from tests.browser.driver import TUTORIAL, channels, near, said, same, shown_value, some_cells
+from tests.server import start_server
 
 pytestmark = pytest.mark.browser
 
@@ -51,3 +52,14 @@ def test_with_the_connection_cut_the_walk_goes_on(visit):
     assert here.address["stage"] == "mask"
     assert not [fault for fault in here.faults if fault.startswith("error")]
     here.faults.clear()  # the browser itself complains of every address that it cannot reach
+
+
+def test_with_the_server_gone_the_walk_goes_on(visit):
+    with start_server() as base:
+        here = visit(base=base, preset="tutorial")
+        here.drawn(TUTORIAL)
+    trace = run(TUTORIAL)
+    for name, cell in (("q", (0, 2, 3, 5)), ("weights", (0, 7, 1, 2)), ("out", (0, 3, 511))):
+        here.ask("shown.set({ stage: given, lens: null })", name)
+        assert said(here.hover(name, cell))[2] == shown_value(trace[name], cell)
+    here.faults.clear()  # the browser tells that the server is gone

@@ -178,3 +178,14 @@ def test_without_a_clipboard_the_link_is_shown_to_be_copied_by_hand(visit):
     assert here.key("link").input_value() == f"{here.page.url}"
     here.page.keyboard.press("Escape")
     assert here.key("link").count() == 0
+
+
+def test_a_reload_keeps_stage_paint_and_lens_with_the_followed_cell(visit):
+    cell = "k.0.1.2.3"
+    here = visit(preset="tutorial", stage="k", cell=cell, paint="head", lens="1.8")
+    here.wait("shown.followed?.cell === given", cell)
+    before = here.address
+    here.page.reload()
+    here.wait("shown.followed?.cell === given", cell)
+    assert here.address == before
+    assert here.ask("[shown.open, shown.view.paint, shown.view.lens]") == ["k", "head", "1.8"]
