@@ -8,11 +8,14 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from mha_core.errors import ConfigError
+from mha_core.fit import check_planted
+from mha_core.jobs import JOBS, Space
 from mha_core.words import listed
 
 MAX_HEADS = 64
 MAX_WORD = 64
-PAD = "<pad>"
+MAX_TEXT = 5_000  # characters; in an address each takes up to twelve, and servers read some 64,000 of them
+PAD = "< pad >"  # with spaces in it no visitor can type it as a word
 
 DTYPES = ("float32", "float64", "bfloat16", "float16")
 MASKS = {
@@ -23,6 +26,7 @@ MASKS = {
 }
 LAYOUTS = {"per_head": "per head, as in the tutorial", "stacked": "stacked, as in GPT-2"}
 INPUTS = {"normal": "seeded normal numbers", "words": "words that you type"}
+WEIGHTS = {"initial": "freshly initialised", "planted": "planted by hand"}
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,19 @@ class Config:
     )
     device: str = setting("cpu", "device", "Where the run takes place.")
     dtype: str = setting("float32", "dtype", "The kind of number the run uses.", choices=DTYPES)
+    weights: str = setting(
+        "initial",
+        "weights",
+        "Where the weights come from. initial: drawn from the seed, as nn.Linear begins; nothing is learned. "
+        "planted: written by hand, a job for each head, on words beside their positions.",
+        choices=WEIGHTS,
+    )
+    jobs: tuple[str, ...] = setting(
+        (),
+        "jobs",
+        "What each planted head is built to do, in the order of the heads; fewer jobs than heads begin "
+        "again. Empty: a set that fits the sizes.",
+    )
 
     def __post_init__(self) -> None:
         """Check every field, then what goes together."""
@@ -106,6 +123,14 @@ class Config:
             lines = _lines(self.text)
             object.__setattr__(self, "batch_size", len(lines))
             object.__setattr__(self, "sequence_length", max(map(len, lines)))
+        if len(self.text) > MAX_TEXT:
+            raise ConfigError(
+                "The text has {given} characters in all; at most {most} fit, so that a link can hold it.",
+                "text",
+                None,
+                given=len(self.text),
+                most=MAX_TEXT,
+            )
         if self.d_model % self.num_heads:
             raise ConfigError(
                 "num_heads {num_heads} does not divide d_model {d_model}; {would} would.",
@@ -134,6 +159,13 @@ class Config:
                 lengths=listed(self.lengths),
                 sequence_length=self.sequence_length,
             )
+        if self.weights == "planted":
+            check_planted(self, divisors(self.d_model))
+
+    @property
+    def space(self) -> Space:
+        """What a planted head has to do with."""
+        return Space(self.head_dim, self.input_dim, self.bias, self.positions)
 
     @property
     def head_dim(self) -> int:
@@ -158,7 +190,7 @@ class Config:
 
     @property
     def words(self) -> tuple[tuple[str, ...], ...] | None:
-        """The words of each batch item, filled up with `<pad>`; None where x is not made of words."""
+        """The words of each batch item, filled up with PAD; None where x is not made of words."""
         if self.input != "words":
             return None
         return tuple(line + (PAD,) * (self.sequence_length - len(line)) for line in _lines(self.text))
@@ -207,7 +239,7 @@ def nearest_heads(d_model: int, num_heads: int) -> int:
 def _neighbours(d_model: int, num_heads: int) -> str:
     below = [number for number in divisors(d_model) if number < num_heads][-1:]
     above = [number for number in divisors(d_model) if number > num_heads][:1]
-    return listed(below + above, " or ")
+    return listed(below + above, "either")
 
 
 def _checked(name: str, value: Any) -> Any:
@@ -215,13 +247,15 @@ def _checked(name: str, value: Any) -> Any:
     facts = SETTINGS[name]
     if name == "lengths":
         return _checked_lengths(value)
+    if name == "jobs":
+        return _checked_jobs(value)
     if facts.choices is not None and (not isinstance(value, str) or value not in facts.choices):
         raise ConfigError(
             "{setting} {value!r} is not a choice; choose {choices}.",
             name,
             next(iter(facts.choices)),
             value=value,
-            choices=listed(facts.choices, " or "),
+            choices=listed(facts.choices, "either"),
         )
     kind: type = type(Config.__dataclass_fields__[name].default)
     given: type = type(value)
@@ -264,6 +298,20 @@ def _checked_lengths(value: Any) -> tuple[int, ...]:
             value=listed(lengths),
         )
     return lengths
+
+
+def _checked_jobs(value: Any) -> tuple[str, ...]:
+    jobs = (value,) if isinstance(value, str) or not isinstance(value, Iterable) else tuple(value)
+    unknown = [job for job in jobs if not isinstance(job, str) or job not in JOBS]
+    if unknown:
+        raise ConfigError(
+            "jobs {value!r} is not a job of a head; the jobs are {known}.",
+            "jobs",
+            tuple(job for job in jobs if job not in unknown),
+            value=unknown[0],
+            known=listed(JOBS),
+        )
+    return jobs
 
 
 def _lines(text: str) -> list[tuple[str, ...]]:

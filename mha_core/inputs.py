@@ -14,10 +14,16 @@ from torch import Tensor, nn
 
 from mha_core.config import PAD, Config
 from mha_core.errors import InputError
+from mha_core.jobs import LITTLE_WORDS
+from mha_core.names import Also
 from mha_core.stage import Arithmetic, Cell, Made, Stage, Term
 from mha_core.words import listed
 
 Parameters = dict[str, nn.Linear]
+
+TABLES = {"embedding": "word", "position": "token"}
+"""The tables that a stage which makes x may read, and what each of their rows stands for."""
+
 DTYPES = {
     "float32": torch.float32,
     "float64": torch.float64,
@@ -61,6 +67,12 @@ def look_up_in_order(embedding: Tensor, token_ids: Tensor, position: Tensor) -> 
     return embedding[token_ids] + position
 
 
+def look_up_beside(embedding: Tensor, token_ids: Tensor, position: Tensor) -> Tensor:
+    """word half, batch token, token half -> batch token input_dim: the word, then the position."""
+    words = embedding[token_ids]
+    return torch.cat([words, position.expand_as(words)], dim=-1)
+
+
 def take_x(given_x: Tensor) -> Tensor:
     """The caller's own x, as it is."""
     return given_x
@@ -78,7 +90,21 @@ def work_order(made: str, cell: Cell, inputs: Mapping[str, Any]) -> Arithmetic:
     return Arithmetic(terms, math.fsum(values), "sum")
 
 
-X = (Made("x", "batch token input_dim"),)
+X = (
+    Made(
+        "x",
+        "batch token input_dim",
+        also=Also(
+            torch="query, key, value",
+            paper="Q, K, V",
+            gpt2="hidden_states",
+            bert="hidden_states",
+            neox="hidden_states",
+            nanogpt="x",
+            llama="hidden_states",
+        ),
+    ),
+)
 INPUT_STAGES = {
     "normal": Stage(
         draw_x,
@@ -116,6 +142,21 @@ INPUT_STAGES = {
         source="Vaswani et al. 2017, section 3.5",
         worked=work_order,
     ),
+    "look_up_beside": Stage(
+        look_up_beside,
+        X,
+        title="Put words beside positions",
+        why="Planted heads need an x that can be read off: the first half of its numbers is the word, signs "
+        "+1 and −1 drawn from the seed, the second half is the position, sines and cosines. Nothing is "
+        "added, so each half can be read without the other.",
+        operation="word | position",
+        part="project",
+        formula=r"x_{t} = [\mathrm{embedding}[\mathrm{word}_{t}] \mid \mathrm{position}_{t}]",
+        source="made for these weights; sines and cosines as in Vaswani et al. 2017, section 3.5",
+        note="Models that learn add the two. In a sum of equal size the word would drown the position, and "
+        "planted heads would not find it.",
+        moves=True,
+    ),
     "given": Stage(
         take_x,
         X,
@@ -135,6 +176,8 @@ def input_stage(config: Config, given: bool) -> Stage:
         return INPUT_STAGES["given"]
     if config.input == "normal":
         return INPUT_STAGES["normal"]
+    if config.weights == "planted":
+        return INPUT_STAGES["look_up_beside"]
     return INPUT_STAGES["look_up_in_order" if config.positions else "look_up"]
 
 
@@ -146,20 +189,54 @@ def input_given(config: Config, options: dict[str, Any]) -> dict[str, Any]:
     if config.words is None:
         return {"x_seed": seed_of(config.seed, "x"), "options": options}
     distinct = vocabulary(config)
+    ids = {word: row for row, word in enumerate(distinct)}
+    given = {
+        "token_ids": torch.tensor(
+            [[ids[word] for word in item] for item in config.words], device=options["device"]
+        )
+    }
+    if config.weights == "planted":
+        half = config.input_dim // 2
+        place = sinusoids(config.sequence_length, half) * config.positions  # without positions: zeros
+        return {"embedding": signs(config).to(**options), "position": place.to(**options), **given}
     rows = [
         torch.zeros(config.input_dim)
         if word == PAD
         else torch.randn(config.input_dim, generator=_generator(config.seed, f"word/{word}"))
         for word in distinct
     ]
-    ids = {word: row for row, word in enumerate(distinct)}
-    return {
-        "embedding": torch.stack(rows).to(**options),
-        "token_ids": torch.tensor(
-            [[ids[word] for word in item] for item in config.words], device=options["device"]
-        ),
-        "position": sinusoids(config.sequence_length, config.input_dim).to(**options),
-    }
+    position = sinusoids(config.sequence_length, config.input_dim)
+    return {"embedding": torch.stack(rows).to(**options), "position": position.to(**options), **given}
+
+
+TRIES, MORE_TRIES = 300, 3000
+
+
+def signs(config: Config) -> Tensor:
+    """Draw the words of planted runs: signs +1 and -1, `word half`, in float32.
+
+    Each word draws from its own generator, again and again until it differs from every earlier word in at
+    least a quarter of the first head_dim signs, which heads compare (after TRIES in one). Words come in the
+    order of their first appearance, so that later ones never change earlier ones. The last number is no draw:
+    -1 marks one of the LITTLE_WORDS, +1 every other word. Filling is zeros.
+    """
+    head_dim, half = config.head_dim, config.input_dim // 2
+    earlier = torch.empty((0, head_dim))
+    rows = []
+    for word in vocabulary(config):
+        if word == PAD:
+            rows.append(torch.zeros(half))
+            continue
+        generator = _generator(config.seed, f"signs/{word}")
+        for tried in range(TRIES + MORE_TRIES):
+            row = torch.randint(0, 2, (half,), generator=generator) * 2.0 - 1.0
+            row[-1] = -1.0 if word.casefold() in LITTLE_WORDS else 1.0
+            apart = (row[:head_dim] != earlier).sum(-1)
+            if not len(apart) or apart.min() >= (head_dim / 4 if tried < TRIES else 1):
+                break
+        earlier = torch.cat([earlier, row[None, :head_dim]])
+        rows.append(row)
+    return torch.stack(rows)
 
 
 def vocabulary(config: Config) -> tuple[str, ...]:
@@ -243,17 +320,23 @@ def fuse(
     Raises:
         InputError: the three have different shapes, or only some have a bias.
     """
-    layers = (q_layer, k_layer, v_layer)
-    shapes = [tuple(layer.weight.shape) for layer in layers]
-    if len(set(shapes)) > 1 or len({layer.bias is None for layer in layers}) > 1:
+    layers = {"q_layer": q_layer, "k_layer": k_layer, "v_layer": v_layer}
+    shapes = [tuple(layer.weight.shape) for layer in layers.values()]
+    if len(set(shapes)) > 1:
         raise InputError(
-            "q_layer, k_layer and v_layer have weights {shapes} and biases {biases}; they can be fused only "
-            "where all three agree.",
+            "q_layer, k_layer and v_layer have weights of shapes {shapes}; they can be fused only where all "
+            "three agree.",
             shapes=listed(shapes),
-            biases=listed("yes" if layer.bias is not None else "no" for layer in layers),
         )
-    bias = None if q_layer.bias is None else torch.cat([layer.bias.detach() for layer in layers])
-    stacked = linear(torch.cat([layer.weight.detach() for layer in layers]), bias)
+    biased = [name for name, layer in layers.items() if layer.bias is not None]
+    if biased and len(biased) < len(layers):
+        raise InputError(
+            "Of q_layer, k_layer and v_layer these have a bias: {biased}. They can be fused only where all "
+            "three have one, or none has.",
+            biased=listed(biased),
+        )
+    bias = None if q_layer.bias is None else torch.cat([layer.bias.detach() for layer in layers.values()])
+    stacked = linear(torch.cat([layer.weight.detach() for layer in layers.values()]), bias)
     return stacked if layout == "stacked" else to_per_head(stacked, num_heads)
 
 
@@ -302,6 +385,10 @@ def checked(config: Config, parameters: Mapping[str, nn.Linear]) -> Parameters:
         InputError: a layer is missing, unknown, or has another shape than the config says.
     """
     own = dict(parameters)
+    if not own:
+        raise InputError(
+            "parameters is empty; give qkv_layer and out_layer, or q_layer, k_layer, v_layer and out_layer."
+        )
     if own.keys() == {"q_layer", "k_layer", "v_layer", "out_layer"}:
         own["qkv_layer"] = fuse(
             own.pop("q_layer"), own.pop("k_layer"), own.pop("v_layer"), config.num_heads, config.layout
@@ -310,7 +397,7 @@ def checked(config: Config, parameters: Mapping[str, nn.Linear]) -> Parameters:
         raise InputError(
             "parameters has {given}; give qkv_layer and out_layer, or q_layer, k_layer, v_layer and "
             "out_layer.",
-            given=listed(sorted(parameters)) or "nothing",
+            given=listed(sorted(parameters)),
         )
     for name, shape in (
         ("qkv_layer", (3 * config.d_model, config.input_dim)),

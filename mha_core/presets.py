@@ -27,21 +27,25 @@ PRESETS = {
         Config(
             input="words",
             text="the cat saw the small dog",
-            input_dim=24,
-            d_model=20,
+            input_dim=40,
+            d_model=32,
             num_heads=4,
             mask="causal",
-            gain=2.0,
-            seed=19,
+            weights="planted",
         ),
         "Six words, one of them twice, and every axis of another size, so that none can be mistaken for "
-        "another. The weights were multiplied by a gain of 2, so that some attention weights pass 0.6.",
+        "another. The weights were planted by hand, so that every head has a job to watch.",
+    ),
+    "planted": Preset(
+        "Eight planted heads",
+        Config(input="words", text="the old cat saw the dog and the dog saw a cat", weights="planted"),
+        "Twelve words, four of them more than once, at the tutorial's sizes with no mask. The weights were "
+        "planted by hand: eight heads with eight jobs.",
     ),
     "tutorial": Preset(
         "The tutorial's sizes",
         Config(),
-        "The sizes of the written tutorial: four tokens, d_model 512, 8 heads. Freshly drawn weights give "
-        "nearly even attention: no head has learned anything yet.",
+        "The sizes of the written tutorial: four tokens, d_model 512, 8 heads.",
     ),
     "class": Preset(
         "The class example",
