@@ -11,7 +11,7 @@ st.set_page_config(layout="wide")
 settled = settings.settle()
 with st.container(key="frame"):
     st.html(show.STYLE)
-    settings.strip()
+    settings.strip(lambda: None)  # nothing is taken away here
 show.say_what(settled, WORDS["walkthrough"])
 sizes = {name: getattr(settled.config, name) for name in FILLED if hasattr(settled.config, name)}
 for stage in pipeline_for(settled.config):
