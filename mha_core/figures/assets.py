@@ -10,6 +10,7 @@ FOLDER = Path(__file__).parent / "drawing"
 
 SCRIPTS = (
     "data.js",
+    "mapdata.js",
     "colours.js",
     "view.js",
     "faces.js",
@@ -37,9 +38,19 @@ SCRIPTS = (
     "panel.js",
     "follow.js",
     "equivalent.js",
+    "offline.js",
     "stage.js",
     "beside.js",
     "keys.js",
+    "record.js",
+    "penink.js",
+    "penpaint.js",
+    "pens.js",
+    "place.js",
+    "links.js",
+    "linkwords.js",
+    "table.js",
+    "picture.js",
     "mount.js",
 )
 STYLES = (
@@ -52,6 +63,9 @@ STYLES = (
     "follow.css",
     "demand.css",
     "beside.css",
+    "links.css",
+    "table.css",
+    "picture.css",
 )
 
 
@@ -61,5 +75,6 @@ def _joined(names: tuple[str, ...]) -> str:
 
 @lru_cache(maxsize=1)
 def script() -> str:
-    """Return the whole drawing as one script that publishes `attentionExplorer`."""
-    return f"(() => {{\nconst STYLE = {json.dumps(_joined(STYLES))};\n{_joined(SCRIPTS)}\n}})();\n"
+    """Return the whole drawing as one script that publishes `attentionExplorer`, once a page."""
+    once = "if (globalThis.attentionExplorer) return;\n"
+    return f"(() => {{\n{once}const STYLE = {json.dumps(_joined(STYLES))};\n{_joined(SCRIPTS)}\n}})();\n"

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,9 +18,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mha_core.axes import edges
 from mha_core.config import Config
 from mha_core.figures.cells import Block, Picture, widened
+from mha_core.figures.header import full, slim
 from mha_core.figures.texts import text_key
 from mha_core.run import Trace
 
@@ -62,84 +61,28 @@ class Buffers:
         }
 
 
-DEFAULTS: dict[str, Any] = {
-    "values": "signed",
-    "paint": "value",
-    "hidden": "",
-    "role": "",
-    "place": 0,
-    "column": None,
-    "origins": {},
-}
-STATISTICS = ("low", "high", "mean", "deviation", "finite", "nan", "infinite", "counts")
-MEMORY = ("strides", "offset", "contiguous", "view_of", "bytes")
-
-
-def slim(header: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out of a header what `full` can put back: a small run's header would outweigh its numbers.
-
-    Edges and shape follow from the axes and the sizes, a whole piece's place from the shape; statistics are
-    written once for tensors that hold the same numbers; defaults are left out.
-    """
-    seen: dict[str, str] = {}
-    tensors = []
-    for entry in header["tensors"]:
-        left_out = {key for key, value in DEFAULTS.items() if entry[key] == value} | {"edges", "shape"}
-        small = {key: value for key, value in entry.items() if key not in left_out}
-        if small["shared"] == small["limit"]:
-            del small["shared"]
-        facts = [entry["statistics"][name] for name in STATISTICS]
-        small["statistics"] = seen.setdefault(json.dumps(facts), entry["name"])
-        if small["statistics"] == entry["name"]:
-            small["statistics"] = facts
-        small["memory"] = [entry["memory"][name] for name in MEMORY]
-        small["pieces"] = [_slim_piece(piece, header["item"], entry["shape"]) for piece in entry["pieces"]]
-        tensors.append(small)
-    return {**header, "tensors": tensors}
-
-
-def _slim_piece(piece: Mapping[str, Any], item: int, shape: list[int]) -> dict[str, Any]:
-    whole = {"start": [item, *[0] * (len(shape) - 1)], "step": [1] * len(shape), "shape": [1, *shape[1:]]}
-    return {key: value for key, value in piece.items() if whole.get(key) != value}
-
-
-def full(header: Mapping[str, Any]) -> dict[str, Any]:
-    """Put back what `slim` left out, as the browser does."""
-    tensors: dict[str, dict[str, Any]] = {}
-    for small in header["tensors"]:
-        lines = [(edge, edge.sizes(header["sizes"])) for edge in edges(small["axes"])]
-        shape = [math.prod(sizes) for _, sizes in lines]
-        whole = {
-            "start": [header["item"], *[0] * (len(shape) - 1)],
-            "step": [1] * len(shape),
-            "shape": [1, *shape[1:]],
-        }
-        entry = {**DEFAULTS, "shared": small["limit"], **small, "shape": shape}
-        entry["edges"] = [
-            {"label": edge.label, "colour": edge.colour, "words": list(edge.words), "sizes": list(sizes)}
-            for edge, sizes in lines
-        ]
-        facts = small["statistics"]
-        same = isinstance(facts, str)
-        listed = tensors[facts]["statistics"] if same else dict(zip(STATISTICS, facts, strict=True))
-        entry["statistics"] = listed
-        entry["memory"] = dict(zip(MEMORY, small["memory"], strict=True))
-        entry["pieces"] = [{**whole, **piece} for piece in small["pieces"]]
-        tensors[entry["name"]] = entry
-    return {**header, "tensors": list(tensors.values())}
-
-
 def pack(header: Mapping[str, Any], buffers: Buffers) -> bytes:
-    """Put a header before its buffers."""
-    text = json.dumps(slim(header), ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    """Put a run's header before its buffers."""
+    return framed(slim(header), buffers)
+
+
+def framed(header: Mapping[str, Any], buffers: Buffers) -> bytes:
+    """Put a header, as it is, before its buffers."""
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
     text += b" " * (-(len(text) + 4) % 8)
     return struct.pack("<I", len(text)) + text + b"".join(buffers.parts)
 
 
 def unpack(data: bytes) -> tuple[dict[str, Any], bytes]:
-    """Take packed bytes apart again: the header, and the buffers as one."""
+    """Take a packed run apart again: the header, and the buffers as one."""
+    header, buffers = taken_apart(data)
+    return full(header), buffers
+
+
+def taken_apart(data: bytes) -> tuple[dict[str, Any], bytes]:
+    """Take packed bytes apart again, the header as it was sent."""
     (length,) = struct.unpack_from("<I", data)
-    return full(json.loads(data[4 : 4 + length])), data[4 + length :]
+    return json.loads(data[4 : 4 + length]), data[4 + length :]
 
 
 def unpacked(entry: Mapping[str, Any], buffers: bytes) -> np.ndarray:

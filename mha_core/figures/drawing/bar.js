@@ -111,9 +111,9 @@ function lackingPaints(explorer) {
   return tensor ? PAINTS.filter((paint) => paint && paint !== "value" && !tensor.origins[paint]) : [];
 }
 
-function lacksText(explorer, paints) {
-  const [first, second, third] = paints.map((paint) => explorer.say(`origin_of_${paint}`));
-  return explorer.say(`lacks_${paints.length}`, { name: explorer.open, first, second, third });
+function lacksText(explorer, paints, word = "lacks") {
+  const names = paints.map((paint) => explorer.say(`origin_of_${paint}`));
+  return explorer.say(word, { name: explorer.open, origins: listed(explorer, names, "either") });
 }
 
 function paintChoice(explorer) {
@@ -138,9 +138,8 @@ function paintChoice(explorer) {
 // Why a paint cannot be had, in sight: a title alone is nothing on a touch screen.
 function lacksHint(explorer) {
   const lacking = lackingPaints(explorer);
-  const reason = lacking.length ? lacksText(explorer, lacking) : "";
-  const missed = lacking.includes(explorer.view.paint);
-  return element("p", { class: "mha-lacks" }, missed ? explorer.say("lacks_chosen", { reason }) : reason);
+  const word = lacking.includes(explorer.view.paint) ? "lacks_chosen" : "lacks";
+  return element("p", { class: "mha-lacks" }, lacking.length ? lacksText(explorer, lacking, word) : "");
 }
 
 // One batch item is drawn; another one is asked of the server, and drawn when it comes.
@@ -148,7 +147,7 @@ function batchChoice(explorer) {
   const { run, view } = explorer;
   const asked = Number(view.batch ?? run.item);
   const select = element("select", { "data-key": "item" });
-  for (let item = 0; item < run.sizes.batch; item += 1) {
+  for (const item of itemsOf(explorer)) {
     const chosen = item === (asked < run.sizes.batch ? asked : run.item);
     select.append(element("option", { value: item, selected: chosen }, String(item)));
   }
@@ -168,7 +167,8 @@ function barEnd(explorer) {
   return element(
     "div",
     { class: "mha-bar-end" },
-    copyButton(explorer, "copy", "copy"),
+    explorer.constant.offline?.link === "" ? null : copyButton(explorer, "copy", "copy"),
+    saveMenu(explorer),
     button(explorer, "keys", "keys", open, more, "?"),
   );
 }
@@ -184,7 +184,7 @@ function copyButton(explorer, key, word) {
 }
 
 async function copyLink(explorer, key) {
-  const link = linkOf();
+  const link = linkOf(explorer);
   try {
     await navigator.clipboard.writeText(link);
   } catch {
@@ -216,7 +216,7 @@ function linkField(explorer) {
     explorer.redraw();
     explorer.bar.querySelector('[data-key="copy"]')?.focus({ preventScroll: true });
   };
-  const input = element("input", { type: "text", readonly: true, "data-key": "link", value: linkOf() });
+  const input = element("input", { type: "text", readonly: true, "data-key": "link", value: linkOf(explorer) });
   input.addEventListener("focus", () => input.select());
   input.addEventListener("keydown", (event) => {
     event.stopPropagation();

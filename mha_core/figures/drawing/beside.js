@@ -25,6 +25,7 @@ function drawBeside(explorer, host) {
     element("h2", { class: "mha-beside-title" }, run.beside.title),
     element("p", { class: "mha-beside-text" }, run.beside.text),
     besideTabs(explorer, name),
+    saveMenu(explorer),
     code,
     element("p", { class: "mha-beside-said" }, run.beside.said[name]),
     sheets,

@@ -88,7 +88,7 @@ function blockTitle(explorer, tensor) {
     .map((edge, axis) => [edge, tensor.shape[axis]])
     .filter(([edge]) => edge.label !== "1")
     .map(([edge, size]) => explorer.say("axis_named", { axis: edge.label, size }));
-  return explorer.say("block_title", { name: tensor.name, shape: tensor.shape.join(" × "), axes: named.join(", ") });
+  return explorer.say("block_title", { name: tensor.name, shape: tensor.shape.join(" × "), axes: listed(explorer, named) });
 }
 
 // Edges, their labels and the texts that the layout has placed.

@@ -10,7 +10,7 @@ function tileOf(layerOf, look, kind, colour = look.hatchLine) {
   if (layerOf.tiles[key]) return layerOf.tiles[key];
   const size = Math.max(4, Math.round(6 * layerOf.scale));
   const canvas = element("canvas", { width: size, height: size });
-  const pen = canvas.getContext("2d");
+  const pen = penOf(canvas);
   pen.strokeStyle = pen.fillStyle = colour;
   pen.lineWidth = layerOf.scale;
   if (kind === "dots") pen.fillRect(0, 0, layerOf.scale, layerOf.scale);

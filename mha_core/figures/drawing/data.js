@@ -65,15 +65,12 @@ class Cells {
   }
 }
 
-const STATISTICS = ["low", "high", "mean", "deviation", "finite", "nan", "infinite", "counts"];
-const MEMORY = ["strides", "offset", "contiguous", "view_of", "bytes"];
-
 function named(names, values) {
   return Object.fromEntries(names.map((name, i) => [name, values[i]]));
 }
 
-// What the header leaves out follows from axes, sizes and defaults; `full` in to_bytes.py is its twin.
-function fullEntry(small, header, known, before) {
+// What the header leaves out follows from axes, sizes and the format's defaults; `full` in header.py is its twin.
+function fullEntry(small, header, known, before, { defaults, statistics, memory }) {
   const edges = known[small.axes].map((edge) => ({ ...edge, sizes: edge.words.map((word) => header.sizes[word]) }));
   const shape = edges.map((edge) => edge.sizes.reduce((a, b) => a * b, 1));
   const whole = {
@@ -82,28 +79,33 @@ function fullEntry(small, header, known, before) {
     shape: shape.map((size, axis) => (axis === 0 ? 1 : size)),
   };
   const same = typeof small.statistics === "string";
-  const defaults = { values: "signed", paint: "value", hidden: "", role: "", place: 0, origins: {}, column: null };
   return {
     ...defaults,
     shared: small.limit,
     ...small,
     edges,
     shape,
-    statistics: same ? before.get(small.statistics).statistics : named(STATISTICS, small.statistics),
-    memory: named(MEMORY, small.memory),
+    statistics: same ? before.get(small.statistics).statistics : named(statistics, small.statistics),
+    memory: named(memory, small.memory),
     pieces: small.pieces.map((piece) => ({ ...whole, ...piece })),
   };
 }
 
-function unpackRun(bytes, constant) {
+// Packed bytes: the header, and the numbers behind it.
+function unframed(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const length = view.getUint32(0, true);
   const header = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
   const buffers = bytes.slice(4 + length).buffer; // a copy that starts on a multiple of eight
+  return { header, buffers };
+}
+
+function unpackRun(bytes, constant) {
+  const { header, buffers } = unframed(bytes);
   const run = { ...header, tensors: new Map(), order: [] };
   const known = { ...constant.edges, ...header.edges };
   for (const small of header.tensors) {
-    run.tensors.set(small.name, new Cells(fullEntry(small, header, known, run.tensors), buffers));
+    run.tensors.set(small.name, new Cells(fullEntry(small, header, known, run.tensors, constant.format), buffers));
     run.order.push(small.name);
   }
   run.stages = header.stages.map((stage) => ({ ...stage, part: constant.stages[stage.text].part }));
@@ -117,6 +119,12 @@ function say(words, key, facts = {}) {
   const template = words[key];
   if (template === undefined) throw new Error(`no words for ${key}`);
   return template.replace(/\{(\w+)\}/g, (_, name) => String(facts[name]));
+}
+
+// The members of a list one after the other, by one of the catalogue's patterns.
+function listed(explorer, items, kind = "list") {
+  const texts = items.map(String);
+  return texts.length ? texts.reduce((before, after) => explorer.say(`list_${kind}`, { before, after })) : "";
 }
 
 const MINUS = "−";

@@ -13,8 +13,8 @@ function equivalentFold(explorer, tensor) {
 
 function drawingSentence(explorer, tensor) {
   const { low, high, finite } = tensor.statistics;
-  const axes = tensor.edges.map((edge, axis) => explorer.say("size", { label: edge.label, size: tensor.shape[axis] })).join(", ");
-  const facts = { name: tensor.name, shape: tensor.shape.join(", "), axes, item: explorer.run.item };
+  const sizes = tensor.edges.map((edge, axis) => explorer.say("size", { label: edge.label, size: tensor.shape[axis] }));
+  const facts = { name: tensor.name, shape: listed(explorer, tensor.shape), axes: listed(explorer, sizes), item: explorer.run.item };
   const range = { low: exact(low, tensor.double), high: exact(high, tensor.double) };
   return explorer.say(finite ? "drawing" : "drawing_none", { ...facts, ...range });
 }
@@ -34,7 +34,7 @@ function paintSentence(explorer, tensor) {
     const index = tensor.shape.map((_, axis) => (axis ? 0 : explorer.run.item));
     return explorer.say("by_one", { paint: explorer.say(`paint_${paint}`), origin: originName(explorer, paint, tensor.origin(paint, index)) });
   }
-  const ranges = found.join("; ");
+  const ranges = listed(explorer, found, "parts");
   return explorer.say(more ? "by_ranges_more" : "by_ranges", { paint: explorer.say(`paint_${paint}`), ranges, more });
 }
 
@@ -89,8 +89,8 @@ function plainRanges(explorer, tensor, paint) {
       if (found.length >= RANGES) more += 1;
       else {
         const range = spanText(explorer, tensor, along, each, originName(explorer, paint, each[2]));
-        const where = axes.map((axis) => explorer.say("place", { label: tensor.edges[axis].label, place: index[axis] })).join(", ");
-        found.push(where ? explorer.say("range_where", { where, range }) : range);
+        const places = axes.map((axis) => explorer.say("place", { label: tensor.edges[axis].label, place: index[axis] }));
+        found.push(places.length ? explorer.say("range_where", { where: listed(explorer, places), range }) : range);
       }
     }
   };
@@ -118,7 +118,7 @@ function nestedRanges(explorer, tensor, axis) {
       explorer.say(from === to ? "inner_one" : "inner_many", { origin: originName(explorer, innerPaint, name), start: from, stop: to }),
     );
     const range = spanText(explorer, tensor, axis, [start, stop], originName(explorer, outerPaint, label));
-    found.push(explorer.say("range_inside", { range, parts: parts.join(", ") }));
+    found.push(explorer.say("range_inside", { range, parts: listed(explorer, parts) }));
   }
   return { found, more };
 }

@@ -2,7 +2,13 @@
 
 function followedName(explorer) {
   const { name, index } = explorer.followed;
-  return explorer.say("index", { name, index: index.join(", ") });
+  return explorer.say("index", { name, index: listed(explorer, index) });
+}
+
+// What stands in a cell: a number with every digit, or True or False.
+function cellValue(explorer, tensor, value) {
+  if (tensor.values === "flag") return explorer.say(value ? "grid_true" : "grid_false");
+  return exact(value, tensor.double);
 }
 
 // Always there and always as high, so that picking a cell moves nothing.
@@ -10,10 +16,15 @@ function followLine(explorer) {
   const { view, followed } = explorer;
   const line = element("div", { class: "mha-follow-line" });
   if (!view.cell) {
-    line.append(element("span", { class: "mha-muted" }, explorer.say("follow_hint")));
+    const hint = element("span", { class: "mha-muted" }, explorer.say("follow_hint"));
+    line.append(...(explorer.constant.offline ? offlineHint(explorer) : [hint]));
     return line;
   }
   const ring = element("span", { class: "mha-ring-sign", "aria-hidden": "true" });
+  if (followed?.cell !== view.cell && explorer.constant.offline) {
+    line.append(ring, ...offlineMissing(explorer));
+    return line;
+  }
   if (followed?.cell !== view.cell) {
     line.append(ring, element("span", { class: "mha-muted" }, explorer.say("looking_up", { cell: view.cell })));
     line.append(stopButton(explorer, "stop-line"));
@@ -21,7 +32,7 @@ function followLine(explorer) {
   }
   const tensor = explorer.run.tensors.get(followed.name);
   const name = element("strong", {}, followed.name, coloured(tensor, followed.index, ["[", "]"]));
-  const value = element("span", { class: "mha-mono" }, exact(followed.value, tensor.double));
+  const value = element("span", { class: "mha-mono" }, cellValue(explorer, tensor, followed.value));
   const down = () => {
     const panel = explorer.stage.querySelector(".mha-follow");
     panel?.scrollIntoView({ block: "nearest", behavior: "auto" });
@@ -42,7 +53,7 @@ function followPanel(explorer, tensor) {
   const known = followed && run.tensors.get(followed.name);
   if (!view.cell || !known) return null;
   const stale = followed.cell !== view.cell; // another cell has been picked, and its way is on its way
-  const title = explorer.say("following", { cell: followedName(explorer), value: exact(followed.value, known.double) });
+  const title = explorer.say("following", { cell: followedName(explorer), value: cellValue(explorer, known, followed.value) });
   const heading = element("h3", { tabindex: -1, "data-key": "follow-heading" }, title);
   const buttons = element("div", { class: "mha-buttons" }, copyButton(explorer, "copy-cell", "copy_cell"), stopButton(explorer, "stop"));
   const made = element("section", { class: `mha-follow${stale ? " is-stale" : ""}`, "aria-label": title }, element("div", { class: "mha-follow-head" }, heading, buttons));
@@ -105,7 +116,7 @@ const ROWS = 600; // rows of arithmetic that are written at once
 
 function arithmetic(explorer, tensor, sum) {
   const made = element("div", { class: "mha-sum" });
-  made.append(element("h4", {}, explorer.say("sum_of", { cell: explorer.say("index", { name: tensor.name, index: sum.index.join(", ") }) })));
+  made.append(element("h4", {}, explorer.say(`how_${sum.joined_by}`, { cell: cellText(explorer, tensor.name, sum.index) })));
   made.append(sumTable(explorer, tensor, sum));
   made.append(element("p", { class: "mha-sentence" }, sum.sentence));
   // the parameters of this stage alone: their cells stand among the terms
@@ -114,21 +125,22 @@ function arithmetic(explorer, tensor, sum) {
   return made;
 }
 
-// The table is kept between redraws: a row of 512 products is 2000 nodes.
+// The table is kept between redraws: a row of 512 products is 2000 nodes. Where nothing was compared there is none.
 function sumTable(explorer, tensor, sum) {
   const { rows } = sum;
+  if (!rows.length) return "";
   if (explorer.sumTable?.rows !== rows) explorer.sumTable = { rows, node: buildSum(explorer, tensor, sum) };
   return explorer.sumTable.node;
 }
 
 function buildSum(explorer, tensor, sum) {
-  const [first, left, right, last] = sum.columns;
-  const headings = right ? [first, left, right, last] : [first, left, last];
-  const factors = right ? 2 : 1;
+  const headings = sum.columns.filter(Boolean); // a heading that is left out has no numbers under it
+  const factors = headings.length - 2;
+  const written = (value, double) => (typeof value === "string" ? value : exact(value, double));
   const head = element("tr", {}, ...headings.map((heading) => element("th", { scope: "col" }, heading)));
   const rowOf = ([label, ...numbers], at) => {
-    const cells = numbers.slice(0, factors).map((factor) => (factor === null ? "" : exact(factor, tensor.double)));
-    cells.push(exact(numbers.at(-1), true));
+    const cells = numbers.slice(0, factors).map((factor) => (factor === null ? "" : written(factor, tensor.double)));
+    cells.push(written(numbers.at(-1), true));
     const row = element("tr", { class: at === sum.chosen ? "is-chosen" : null, role: "row" });
     row.append(element("th", { scope: "row", role: "rowheader" }, label), ...cells.map((text) => element("td", { role: "cell" }, text)));
     return row;
@@ -140,7 +152,8 @@ function buildSum(explorer, tensor, sum) {
   const foot = element("tfoot", {});
   if (sum.joined_by === "share") foot.append(end("sum_exponentials", exact(sum.divisor, true)));
   if (sum.joined_by === "quotient") foot.append(end("sum_divisor", exact(sum.divisor, true)));
-  foot.append(end(`total_${sum.joined_by}`, exact(sum.total, true)), end("sum_shown", exact(sum.shown, tensor.double)));
+  const total = tensor.values === "flag" ? cellValue(explorer, tensor, sum.total) : exact(sum.total, true);
+  foot.append(end(`total_${sum.joined_by}`, total), end("sum_shown", cellValue(explorer, tensor, sum.shown)));
   const table = element("table", { class: "mha-sum-table" }, element("thead", {}, head), body, foot);
   const label = explorer.say("sum_label");
   return element("div", { class: "mha-sum-box", tabindex: 0, role: "region", "aria-label": label, "data-key": "sum-box" }, table);

@@ -44,14 +44,14 @@ function axisPlace(explorer, edge, place) {
     const parts = partsOf(edge, place).map((part) =>
       explorer.say("grid_place", { axis: part.word, index: partName(part.word, part.place) }),
     );
-    return explorer.say("grid_place_fused", { ...facts, parts: parts.join(", ") });
+    return explorer.say("grid_place_fused", { ...facts, parts: listed(explorer, parts) });
   }
   const word = isTokens(edge) ? wordAt(explorer.run, place) : null;
   return word === null ? explorer.say("grid_place", facts) : explorer.say("grid_place_word", { ...facts, word });
 }
 
 function cellText(explorer, name, index) {
-  return explorer.say("index", { name, index: index.join(", ") });
+  return explorer.say("index", { name, index: listed(explorer, index) });
 }
 
 // Where a moved number lay before: read off the memory that both tensors share, or off what is followed.
@@ -77,16 +77,15 @@ function sourceOf(explorer, tensor, index) {
 function hoverLine(explorer, tensor, index) {
   const { run } = explorer;
   const cell = cellText(explorer, tensor.name, index);
-  const places = tensor.edges
+  const named = tensor.edges
     .map((edge, axis) => ({ edge, place: index[axis] }))
     .filter(({ edge }, axis) => axis > 0 && edge.words[0] !== "1")
-    .map(({ edge, place }) => axisPlace(explorer, edge, place))
-    .join(", ");
+    .map(({ edge, place }) => axisPlace(explorer, edge, place));
+  const places = listed(explorer, named);
   const number = tensor.at(index);
   if (number === undefined) return explorer.say("grid_line_not_sent", { cell, places });
-  const flag = tensor.values === "flag";
-  const value = flag ? explorer.say(number ? "grid_true" : "grid_false") : exact(number, tensor.double);
-  const hides = flag ? tensor : run.tensors.get(tensor.hidden);
+  const value = cellValue(explorer, tensor, number);
+  const hides = tensor.values === "flag" ? tensor : run.tensors.get(tensor.hidden);
   if (hides && hiddenAt(hides, index)) return explorer.say("grid_line_hidden", { cell, value, places });
   const source = sourceOf(explorer, tensor, index);
   if (!source) return explorer.say("grid_line", { cell, value, places });
@@ -98,7 +97,7 @@ function tipOf(explorer) {
   if (!explorer.tip) {
     explorer.tip = element("div", { class: "mha-tip", "aria-hidden": "true", hidden: true });
     explorer.root.append(explorer.tip);
-    addEventListener("scroll", () => hideTip(explorer), { capture: true, passive: true });
+    explorer.listen(globalThis, "scroll", () => hideTip(explorer), { capture: true, passive: true });
     // a redraw takes the cells away from under the pointer, and nothing tells the tip
     explorer.root.addEventListener("pointermove", (event) => {
       if (!event.target.closest?.("[data-tips]")) hideTip(explorer);

@@ -99,7 +99,7 @@ function keysAreOurs(explorer, event) {
 }
 
 function bindKeys(explorer) {
-  addEventListener("keydown", (event) => {
+  explorer.listen(globalThis, "keydown", (event) => {
     if (!keysAreOurs(explorer, event)) return;
     if (event.key === "?") {
       explorer.root.dispatchEvent(new CustomEvent("mha-keys"));

@@ -25,7 +25,7 @@ function lineName(explorer, edge, plan, from, to) {
   const names = partsOf(edge, from)
     .filter((part) => steps.has(part.step) && part.size > 1)
     .map((part) => partTitle(explorer, part));
-  return explorer.say("grid_line_columns", { ...facts, outer: names.join(", ") });
+  return explorer.say("grid_line_columns", { ...facts, outer: listed(explorer, names) });
 }
 
 // Height of what stands above the first sheet.
@@ -143,7 +143,7 @@ function drawNames(explorer, svg, grid, plan) {
     const names = [];
     if (outer && (plan.lines === 1 || band.line === plan.firstLine)) names.push(axisPlace(explorer, outer, band.depth));
     if (plan.lines > 1) names.push(lineName(explorer, columnEdge, plan, band.from, band.to));
-    const text = names.join(", ");
+    const text = listed(explorer, names);
     if (plan.flows) {
       bar(svg, band.x, band.y + band.height + 3, band.width, 2.5, colour);
       const room = band.width + GRID.flow.gap - 6;

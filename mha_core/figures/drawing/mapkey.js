@@ -29,7 +29,7 @@ function drawMapKey(explorer, blocks) {
   notes.push(explorer.say("lengths"));
   const thin = blocks.some((block) => block.tensor.shape.slice(-2).some((size, i) => size > [block.h, block.w][i]));
   if (thin) notes.push(explorer.say("thinned"));
-  legend.append(element("p", { class: "mha-key-note" }, notes.join(" ")));
+  legend.append(element("p", { class: "mha-key-note" }, listed(explorer, notes, "sentences")));
   const short = expansions(explorer, blocks);
   if (short.length) {
     const list = element("p", { class: "mha-key-note" });

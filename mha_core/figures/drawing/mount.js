@@ -1,43 +1,23 @@
 // One explorer a place in the page: it holds the run, the view and the look, and redraws what changed.
 
-class Explorer {
+class Explorer extends Place {
   constructor(parent, constant) {
-    this.constant = constant;
-    this.root = element("div", { class: "mha", part: "mha" });
-    const sheet = new CSSStyleSheet();
-    sheet.replaceSync(STYLE);
-    const scope = parent.getRootNode();
-    scope.adoptedStyleSheets = [...scope.adoptedStyleSheets, sheet];
+    super(parent, constant);
     this.bar = element("div", { class: "mha-bar" });
     this.strip = element("nav", { class: "mha-strip", "aria-label": this.say("strip_label") });
     this.overview = element("section", { class: "mha-overview", "aria-label": this.say("overview_label") });
     this.stage = element("section", { class: "mha-stage", "aria-label": this.say("stage_label") });
-    this.status = element("p", { class: "mha-status mha-aside", role: "status" });
     this.root.append(this.bar, this.strip, this.overview, this.stage, this.status);
-    parent.append(this.root);
     this.view = lastView ? { ...lastView } : readView(); // another page of this visit goes on with its view
     this.options = { spread: null, own: false };
     this.followed = null; // what the server says about the followed cell
-    this.paints = 0;
-    this.width = 0;
-    new ResizeObserver(() => {
-      const width = Math.floor(this.root.clientWidth);
-      if (width && width !== this.width && this.run) this.redraw();
-    }).observe(this.root);
     bindKeys(this);
-  }
-
-  say(key, facts) {
-    return say(this.constant.words, key, facts);
-  }
-
-  announce(text) {
-    this.status.textContent = text;
   }
 
   // Ask the server for what is not here: a followed cell, another batch item, an open tensor's cells, a page.
   ask(what) {
-    this.component.setTriggerValue("ask", { ...this.view, ...what });
+    if (this.constant.offline) return askNobody(this);
+    return this.component.setTriggerValue("ask", { ...this.view, ...what });
   }
 
   // New data, a new theme, or the same again.
@@ -129,57 +109,36 @@ class Explorer {
   }
 
   redraw() {
-    this.look = readLook(this.root, this.constant.theme);
-    this.width = Math.floor(this.root.clientWidth);
-    this.root.classList.toggle("dark", this.look.dark);
+    this.dress();
     this.root.classList.toggle("is-open", Boolean(this.open));
-    for (const [name, value] of Object.entries(this.look)) {
-      if (typeof value === "string") this.root.style.setProperty(`--mha-${name}`, value);
-    }
-    for (const word of Object.keys(this.constant.theme.axes)) {
-      this.root.style.setProperty(`--mha-axis-${word}`, this.look.axis(word));
-    }
-    const scope = this.root.getRootNode();
-    const focused = this.root.contains(scope.activeElement) ? scope.activeElement.dataset.key : null;
     const { beside } = this.run; // one of two runs side by side: its sheets alone
     this.bar.hidden = Boolean(beside);
     this.overview.hidden = beside || Boolean(this.open);
     this.strip.hidden = beside || !this.open;
     this.stage.hidden = !beside && !this.open;
-    if (beside) drawBeside(this, this.stage);
-    else drawBar(this, this.bar);
-    if (beside) {
-      // nothing else to draw
-    } else if (this.open) {
+    this.keepFocus(() => {
+      if (beside) return drawBeside(this, this.stage);
+      drawBar(this, this.bar);
+      if (!this.open) return drawOverview(this, this.overview);
       drawStrip(this, this.strip);
-      drawStage(this, this.stage);
-    } else drawOverview(this, this.overview);
-    if (focused && scope.activeElement?.dataset?.key !== focused) {
-      this.root.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
-    }
-    this.paints += 1;
-    this.root.dataset.painted = String(this.paints);
+      return drawStage(this, this.stage);
+    });
   }
-}
 
-// Build an element: attributes by name, text and children as given. Text is always text.
-function element(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (value === null || value === undefined || value === false) continue;
-    made.setAttribute(name, value === true ? "" : String(value));
+  picture() {
+    return pictureOfExplorer(this);
   }
-  made.append(...children.filter((child) => child !== null && child !== undefined && child !== false));
-  return made;
-}
 
-const SVG = "http://www.w3.org/2000/svg";
+  get pictureName() {
+    return nameOfExplorer(this);
+  }
 
-function shape(tag, attributes = {}, ...children) {
-  const made = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, String(value));
-  made.append(...children);
-  return made;
+  leave() {
+    pause(this);
+    explorers.delete(this);
+    if (shown === this) shown = live().at(-1) ?? null;
+    super.leave();
+  }
 }
 
 // Published once a page; the places in the page wait for it.
@@ -195,6 +154,7 @@ function live() {
 }
 
 addEventListener("popstate", () => {
+  if (!globalThis.attentionExplorer.constant) return; // nothing has been drawn yet
   lastView = readView();
   live().forEach((explorer) => explorer.reread());
 });
@@ -210,16 +170,41 @@ function revived(text) {
   return JSON.parse(text, (_, value) => (typeof value === "string" && value in NAMED ? NAMED[value] : value));
 }
 
+// The place that belongs to a component, made when it is first asked for.
+function placed(component, Kind, constant) {
+  const { parentElement } = component;
+  if (!places.has(parentElement)) places.set(parentElement, new Kind(parentElement, constant));
+  return places.get(parentElement);
+}
+
 globalThis.attentionExplorer = {
   constant: null,
   paint(component) {
-    const { parentElement } = component;
-    if (!places.has(parentElement)) {
-      places.set(parentElement, new Explorer(parentElement, this.constant));
-      explorers.add(places.get(parentElement));
-    }
-    shown = places.get(parentElement);
+    shown = placed(component, Explorer, this.constant);
+    explorers.add(shown);
     shown.paint(component);
+  },
+  links(component) {
+    placed(component, Links, this.constant).paint(component);
+  },
+  table(component) {
+    placed(component, MapTable, this.constant).paint(component);
+  },
+  picture(component) {
+    placed(component, PictureButton, this.constant).paint(component);
+  },
+  // What the drawing of the page before had in front; null: nothing was drawn in this visit.
+  get front() {
+    return lastView;
+  },
+  // A page without this drawing says what is in front, for the drawing of the next page.
+  remember(view) {
+    lastView = { ...view };
+  },
+  // A component has left the page.
+  leave(parentElement) {
+    places.get(parentElement)?.leave();
+    places.delete(parentElement);
   },
   follow(text) {
     const data = revived(text);
@@ -229,6 +214,8 @@ globalThis.attentionExplorer = {
   },
   start(constant) {
     this.constant = typeof constant === "string" ? JSON.parse(constant) : constant;
+    const asked = Object.values(readView()).some((value) => value !== null);
+    if (this.constant.offline && !asked) lastView = { ...this.constant.offline.view }; // a file has no address to ask
     dispatchEvent(new Event("attention-explorer"));
   },
   // For tests: the explorer last painted.

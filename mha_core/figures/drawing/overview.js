@@ -53,7 +53,7 @@ function mapCanvas(explorer, across, height, scale) {
   const [width, tall] = [Math.round(across * scale), Math.round(height * scale)];
   if (canvas.width !== width || canvas.height !== tall) Object.assign(canvas, { width, height: tall });
   Object.assign(canvas.style, { width: `${across}px`, height: `${height}px` });
-  const pen = canvas.getContext("2d");
+  const pen = penOf(canvas);
   pen.setTransform(scale, 0, 0, scale, 0, 0);
   pen.clearRect(0, 0, across, height);
   return { canvas, pen };
@@ -190,7 +190,7 @@ function batchSelect(explorer) {
   if (size < 2) return null;
   const option = (item) =>
     element("option", { value: item, selected: item === run.item }, explorer.say("item_drawn", { size, item }));
-  const items = Array.from({ length: size }, (_, item) => option(item));
+  const items = itemsOf(explorer).map(option);
   const select = element(
     "select",
     { class: "mha-batch", "data-key": "batch", "aria-label": explorer.say("item_label") },

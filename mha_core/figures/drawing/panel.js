@@ -78,15 +78,24 @@ function drawPanel(explorer, tensor, stage) {
   if (text.why) left.append(element("p", {}, text.why));
   if (text.note) {
     const lead = element("strong", {}, explorer.say("look_here"));
-    const go = () => explorer.ask({ go: text.see });
-    const more = text.see ? button(explorer, "see", `see_${text.see}`, go, { class: "mha-stage-link" }) : null;
-    left.append(element("p", { class: "mha-look" }, lead, " ", text.note, more ? " " : null, more));
+    left.append(element("p", { class: "mha-look" }, lead, " ", text.note));
   }
+  if (text.see?.length && !explorer.constant.offline) left.append(furtherViews(explorer, text.see));
   const build = () => [ran(explorer, stage, text), shapesTable(explorer, tensor, stage), formulaOf(text), sourceLine(explorer, text)];
   const right = narrow
     ? fold(explorer, "code", explorer.say("code_fold"), build)
     : element("div", { class: "mha-ran" }, ...build().filter(Boolean));
   return element("div", { class: "mha-panel" }, left, right);
+}
+
+// Buttons to the further views that show more of this stage.
+function furtherViews(explorer, names) {
+  const made = element("p", { class: "mha-see" });
+  for (const name of names) {
+    const go = () => explorer.ask({ go: name });
+    made.append(button(explorer, `see-${name}`, `see_${name}`, go, { class: "mha-stage-link" }));
+  }
+  return made;
 }
 
 // Our own constant alone is parsed as markup; in a template nothing of it can run.

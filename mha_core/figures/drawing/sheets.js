@@ -97,7 +97,7 @@ function layer(width, height, name) {
   const scale = Math.max(1, devicePixelRatio || 1);
   const canvas = element("canvas", { class: name, width: Math.round(width * scale), height: Math.round(height * scale) });
   Object.assign(canvas.style, { width: `${width}px`, height: `${height}px` });
-  const pen = canvas.getContext("2d");
+  const pen = penOf(canvas);
   return { canvas, pen, scale, tiles: {} };
 }
 

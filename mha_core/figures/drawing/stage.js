@@ -115,7 +115,7 @@ function histogramOf(explorer, tensor) {
     const height = (count / most) * BARS.height;
     return shape("rect", { x: at * step + 0.5, y: BARS.height - height, width: step - 1, height });
   });
-  const label = explorer.say("histogram", { steps: counts.length, counts: counts.join(", "), finite: wholeNumber(finite) });
+  const label = explorer.say("histogram", { steps: counts.length, counts: listed(explorer, counts), finite: wholeNumber(finite) });
   const drawn = shape("svg", { viewBox: `0 0 ${BARS.width} ${BARS.height}`, role: "img", "aria-label": label, class: "mha-histogram" }, ...bars);
   const ends = element("figcaption", {}, element("span", {}, exact(low)), element("span", {}, exact(high)));
   return element("figure", { class: "mha-counts" }, drawn, ends);
@@ -124,15 +124,17 @@ function histogramOf(explorer, tensor) {
 function memoryFacts(explorer, tensor) {
   const { memory, shape: sizes } = tensor;
   const rows = [
-    ["dtype", explorer.run.dtype],
+    ["dtype", tensor.pieces[0].kind === "u1" ? "bool" : explorer.run.dtype],
     ["device", explorer.run.device],
     ["strides", coloured(tensor, memory.strides, ["(", ")"])],
     ["offset", wholeNumber(memory.offset)],
     ["contiguous", explorer.say(memory.contiguous ? "yes" : "no")],
     ["bytes", wholeNumber(memory.bytes)],
   ];
-  const shares = memory.view_of
-    ? explorer.say("shares_memory", { name: tensor.name, other: memory.view_of })
-    : explorer.say("own_memory", { name: tensor.name, count: wholeNumber(sizes.reduce((product, size) => product * size, 1)) });
-  return [factPairs(explorer, rows), element("p", {}, shares), element("p", { class: "mha-muted" }, explorer.say("moves_explained"))];
+  const count = wholeNumber(sizes.reduce((product, size) => product * size, 1));
+  // an axis of stride 0: stepping along it stays at the same place in memory
+  const still = tensor.edges.filter((_, axis) => memory.strides[axis] === 0 && sizes[axis] > 1).map((edge) => edge.label);
+  const facts = { name: tensor.name, other: memory.view_of, count, bytes: wholeNumber(memory.bytes), axes: listed(explorer, still) };
+  const word = memory.view_of ? "shares_memory" : still.length ? "repeats_memory" : "own_memory";
+  return [factPairs(explorer, rows), element("p", {}, explorer.say(word, facts)), element("p", { class: "mha-muted" }, explorer.say("moves_explained"))];
 }

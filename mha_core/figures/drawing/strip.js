@@ -67,7 +67,7 @@ function sharpCanvas(width, height) {
     "aria-hidden": "true",
   });
   Object.assign(canvas.style, { width: `${width}px`, height: `${height}px` });
-  const pen = canvas.getContext("2d");
+  const pen = penOf(canvas);
   pen.scale(scale, scale);
   return { canvas, pen, scale };
 }

@@ -1,16 +1,19 @@
 // What is on show is in the URL: stage, cell, paint, lens, batch. The browser owns these keys; settings are the
 // server's. Entries are replaced, never added, so that Back undoes a setting and not a glance.
 
-const VIEW_KEYS = ["stage", "cell", "paint", "lens", "batch"];
+// The keys are data: Python reads the same ones.
+function viewKeys() {
+  return globalThis.attentionExplorer.constant.view;
+}
 
 function readView() {
   const asked = new URLSearchParams(location.search);
-  return Object.fromEntries(VIEW_KEYS.map((key) => [key, asked.get(key)]));
+  return Object.fromEntries(viewKeys().map((key) => [key, asked.get(key)]));
 }
 
 function writeView(view) {
   const url = new URL(location.href);
-  for (const key of VIEW_KEYS) {
+  for (const key of viewKeys()) {
     if (view[key] === null || view[key] === "") url.searchParams.delete(key);
     else url.searchParams.set(key, view[key]);
   }
@@ -26,8 +29,13 @@ function writeView(view) {
 }
 
 // The address that shows exactly this, for somebody else.
-function linkOf() {
-  const url = new URL(location.href);
+function linkOf({ constant, view }) {
+  const url = new URL(constant.offline ? constant.offline.link : location.href);
+  // a page without a server leads to the live one; in the app the address holds the view already
+  for (const key of constant.offline ? viewKeys() : []) {
+    if (view[key]) url.searchParams.set(key, view[key]);
+    else url.searchParams.delete(key);
+  }
   url.searchParams.set("v", "1");
   return url.href;
 }

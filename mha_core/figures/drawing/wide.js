@@ -5,7 +5,10 @@
 // chip. Changes the blocks' y and texts; returns {height, headings, paths, chips, legend}.
 function layoutWide(plan, blocks, chips) {
   const { width, rows, links, seated } = plan;
-  for (const block of seated) block.wrapped = wraps(block, plan);
+  for (const block of seated) {
+    block.wrapped = wraps(block, plan);
+    block.oneLine = block.stacked && !reachesOver(block, plan);
+  }
   const headings = [];
   let bottom = 0;
   for (const row of rows) {
@@ -41,9 +44,17 @@ function wraps(block, plan) {
   return block.nameWidth + 7 + block.shapeWidth + block.rangeWidth > plan.width - 28 - labelsLeft(block);
 }
 
+// In a stack name and shape share a line, unless that would run into the labels or the arrows of the next column.
+function reachesOver(block, plan) {
+  const inColumn = (column) => plan.seated.filter((other) => other.row === block.row && other.column === column);
+  const [mine, next] = [inColumn(block.column), inColumn(block.column + 1)];
+  const arrows = next.length > mine.length ? 36 : 4;
+  return block.x + block.nameWidth + 7 + block.shapeWidth > Math.min(...next.map(labelsLeft)) - arrows;
+}
+
 // How far a block and its texts reach below its middle.
 function textFoot(block) {
-  const lines = block.stacked ? TEXT_LINE.shape + 3 : TEXT_LINE.name + TEXT_LINE.shape;
+  const lines = block.oneLine ? TEXT_LINE.shape + 3 : TEXT_LINE.name + TEXT_LINE.shape;
   return block.h / 2 + TEXT_LINE.label + lines + (block.note || block.wrapped ? TEXT_LINE.note : 0);
 }
 
@@ -118,11 +129,11 @@ function placeTexts(block, plan) {
   const limit = textLimit(block, plan);
   const oneLine = block.nameWidth + 7 + block.shapeWidth;
   const whole = !block.wrapped && oneLine + block.rangeWidth <= Math.min(limit - labelsLeft(block), plan.pitch - 10);
-  block.textWidth = block.stacked
+  block.textWidth = block.oneLine
     ? oneLine + (whole ? block.rangeWidth : 0)
     : Math.max(block.nameWidth + block.rangeWidth, block.shapeWidth, block.noteWidth);
   const left = (block.textLeft = Math.min(x, limit - block.textWidth));
-  if (block.stacked) {
+  if (block.oneLine) {
     put("name", left, base + 14);
     put("shape", left + block.nameWidth + 7, base + 14);
     if (block.range && whole) put("range", left + oneLine + 7, base + 14);
