@@ -1,0 +1,1 @@
+"""What stands behind `mha_core.proofs`: parts of a run, reruns, claims and comparisons."""
