@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from mha_core import Config, run
-from mha_core.checks import first_difference, largest_difference
+from mha_core.checks import first_difference
 from mha_core.config import LAYOUTS
+from mha_core.differences import largest_difference
 from mha_core.errors import InputError
 from mha_core.layouts import read_both_ways
 from tests.core.grid import faulty_join, faulty_split, small
@@ -75,6 +76,104 @@ def test_a_name_that_the_run_does_not_have_is_refused():
     assert str(caught.value) == (
         f"There is no tensor 'output' to compare with; there are {', '.join(trace.names)}."
     )
+
+
+# In a notebook: trace.first_difference({"scores": mine}).
+
+
+def test_what_rounding_does_is_no_difference_and_the_default_says_so():
+    trace = run(small())
+    near = trace["scores"] + 1e-6 * trace["scores"].abs().max()
+    assert trace.first_difference({"scores": near}) is None
+    assert trace.first_difference({"scores": near}, tolerance=0.0).name == "scores"
+    assert trace.first_difference({"mask": ~trace["mask"]}).largest == 1.0
+    double = run(small(dtype="float64"))
+    assert double.first_difference({"out": trace["out"]}).name == "out", "float32 is not float64"
+
+
+def test_the_first_of_several_is_named_with_step_cell_and_both_numbers():
+    trace = run(small())
+    scaled = trace["scaled"].clone()
+    scaled[1, 2, 3, 4] = 7.0
+    found = trace.first_difference({"out": trace["out"] + 1, "scaled": scaled.numpy()})
+    assert (found.name, found.index, found.title) == ("scaled", (1, 2, 3, 4), "Scale the scores")
+    assert (found.mine, found.theirs) == (trace["scaled"][1, 2, 3, 4].item(), 7.0)
+    assert str(found) == (
+        "scaled is the first tensor that differs (step: Scale the scores). scaled[1, 2, 3, 4] is "
+        f"{found.mine:.9g} in this run and 7 in yours: batch 1, head 2, query 3, key 4. The largest "
+        f"difference in scaled is {found.largest:.3g}."
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "hint"),
+    [
+        ("scores", lambda t: t["scores"].transpose(2, 3), "Yours agrees after .transpose(2, 3): two of its"),
+        ("scaled", lambda t: t["scores"] / 55**0.5, "Each of your numbers is 0.447214 times this run's."),
+        ("concat", lambda t: t["context"].reshape(2, 7, 55), "Yours holds the same numbers in another order"),
+        ("out", lambda t: t["out"] + t["out"].abs(), ""),
+    ],
+)
+def test_what_would_explain_a_difference_is_said(name, change, hint):
+    trace = run(small())
+    found = trace.first_difference({name: change(trace)})
+    assert found.hint.startswith(hint) and bool(found.hint) == bool(hint)
+    assert str(found).endswith(found.hint)
+    assert first_difference(trace, {name: change(trace)}, explain=False).hint == ""
+
+
+def test_a_fused_axis_is_told_by_its_words():
+    trace = run(small(layout="per_head"))
+    moved = trace["qkv"].clone()
+    moved[0, 2, 33 + 11 + 5] += 1  # head 1, its key, number 5
+    assert "batch 0, token 2, head 1, qkv 1, head_dim 5." in str(trace.first_difference({"qkv": moved}))
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "says"),
+    [
+        ("q", lambda q: q.transpose(1, 2), "Two of its axes are exchanged: .transpose(1, 2) would fit."),
+        ("q", lambda q: q.permute(3, 0, 1, 2), "another order: .permute(1, 2, 3, 0) would fit."),
+        ("q", lambda q: q.flatten(0, 1), "as many numbers, so a reshape, or a permute before it,"),
+        ("weights", lambda w: w.mean(1), "It lacks the axis head of size 5, as after taking one index of it"),
+        ("out", lambda out: out[:, :5], "in this run it is (2, 7, 55) (batch query d_model)."),
+        ("weights", lambda w: None, "'weights' is None, not a tensor. nn.MultiheadAttention gives None"),
+        ("weights", lambda w: ["abc"], "'weights' is a list of <U3; give a tensor or an array of real"),
+        ("weights", lambda w: w.numpy() * 1j, "'weights' is a ndarray of complex64; give a tensor or an"),
+        ("weights", lambda w: w * 1j, "'weights' is a Tensor of torch.complex64; give a tensor or an array"),
+    ],
+)
+def test_what_cannot_be_compared_is_explained(name, change, says):
+    trace = run(small())
+    with pytest.raises(InputError) as caught:
+        trace.first_difference({name: change(trace[name])})
+    assert says in str(caught.value)
+
+
+def test_a_batch_that_was_left_out_is_named():
+    trace = run(small().but(batch_size=1))
+    with pytest.raises(InputError, match=r"It lacks the axis batch of size 1: .unsqueeze\(0\) would fit."):
+        trace.first_difference({"q": trace["q"][0]})
+
+
+def test_of_several_orders_that_fit_the_one_whose_numbers_agree_is_named():
+    # batch 3 and head_dim 3: the shape (3, 3, 4, 2) also fits after .transpose(1, 3)
+    trace = run(Config(batch_size=3, sequence_length=4, input_dim=5, d_model=6, num_heads=2))
+    with pytest.raises(InputError, match=r"\.permute\(1, 3, 2, 0\) would fit"):
+        trace.first_difference({"q": trace["q"].permute(3, 0, 2, 1)})
+
+
+def backwards(tensor):
+    """The same numbers, lying in memory from last to first."""
+    found = tensor.numpy()[..., ::-1].copy()[..., ::-1]
+    assert found.strides[-1] < 0
+    return found
+
+
+@pytest.mark.parametrize("make", [lambda t: t.numpy(), lambda t: t.tolist(), backwards])
+def test_arrays_and_lists_are_compared_like_tensors(make):
+    trace = run(small())
+    assert trace.first_difference({"weights": make(trace["weights"])}) is None
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
