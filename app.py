@@ -19,7 +19,7 @@ if get_script_run_ctx(suppress_warning=True) is None:  # imported by the server
         on_script_error=server.say_one_sentence,
     )
 else:  # run for a visitor
-    from pages.frame import show
+    from pages.frame import show, take
 
     st.set_page_config(
         page_title="Multi-head attention explorer", layout="wide", initial_sidebar_state="collapsed"
@@ -27,8 +27,11 @@ else:  # run for a visitor
     PAGES = [
         # the default page has no path of its own: links to it use "/"
         st.Page("pages/learn/walkthrough.py", title="Walkthrough", default=True),
+        st.Page("pages/learn/heads.py", title="Heads", url_path="heads"),
         st.Page("pages/learn/layouts.py", title="Two layouts", url_path="layouts"),
+        st.Page("pages/learn/weights.py", title="Weights", url_path="weights"),
+        st.Page("pages/learn/reference.py", title="Reference", url_path="reference"),
     ]
     page = st.navigation(PAGES, position="hidden")
-    show.frame(PAGES)
+    show.frame(PAGES, page, take.away)
     page.run()

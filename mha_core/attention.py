@@ -17,12 +17,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from mha_core.stage import Arithmetic, Cell, Made, Pipeline, Stage, Term
+from mha_core.names import Also
+from mha_core.stage import Arithmetic, Cell, Layer, Made, Pipeline, Stage, Term
 
 VASWANI = "Vaswani et al. 2017, section 3.2"
 
@@ -113,7 +115,7 @@ def each_heads_first(q_split: Tensor, k_split: Tensor, v_split: Tensor) -> tuple
     return q_split.permute(0, 2, 1, 3), k_split.permute(0, 2, 1, 3), v_split.permute(0, 2, 1, 3)
 
 
-# How one cell is computed, beside the steps that compute.
+# How one cell is computed, or decided, beside the steps that do.
 
 
 def _number(tensor: Tensor, cell: Cell) -> float:
@@ -148,12 +150,12 @@ def _worked_linear(inputs: Mapping[str, Any], source: str, name: str, cell: Cell
 
 
 def work_projection(made: str, cell: Cell, inputs: Mapping[str, Any]) -> Arithmetic:
-    """Multiply a token's numbers with a row of the weight, add the bias."""
+    """Multiply a token's numbers with a row of the weight, add the bias where there is one."""
     return _worked_linear(inputs, "x", "qkv_layer", cell)
 
 
 def work_output(made: str, cell: Cell, inputs: Mapping[str, Any]) -> Arithmetic:
-    """Multiply a token's joined heads with a row of the weight, add the bias."""
+    """Multiply a token's joined heads with a row of the weight, add the bias where there is one."""
     return _worked_linear(inputs, "concat", "out_layer", cell)
 
 
@@ -179,6 +181,18 @@ def work_scaling(made: str, cell: Cell, inputs: Mapping[str, Any]) -> Arithmetic
     return Arithmetic(
         (Term((("scores", cell),), (score,), score),), score / divisor, "quotient", divisor=divisor
     )
+
+
+def work_filling(made: str, cell: Cell, inputs: Mapping[str, Any]) -> Arithmetic:
+    """Where the mask says hidden, minus infinity stands in the cell; else the scaled number stays."""
+    batch, _, query, key = cell
+    place = (batch, 0, query, key)  # one mask for all heads
+    hides = _number(inputs["mask"], place)
+    flag = Term((("mask", place),), (hides,), hides)
+    if hides:
+        return Arithmetic((flag,), -math.inf, "fill")
+    score = _number(inputs["scaled"], cell)
+    return Arithmetic((flag, Term((("scaled", cell),), (score,), score)), score, "fill")
 
 
 def work_softmax(made: str, cell: Cell, inputs: Mapping[str, Any]) -> Arithmetic:
@@ -212,28 +226,75 @@ def work_mixture(made: str, cell: Cell, inputs: Mapping[str, Any]) -> Arithmetic
     )
 
 
+# What other libraries call the tensors that both layouts make (names.py says where it was read).
+
+QKV = Also(torch="proj")
+QKV_LAYER = Also(
+    torch="in_proj_weight, in_proj_bias",
+    paper="W^Q, W^K, W^V",
+    gpt2="c_attn",
+    bert="query, key, value",
+    neox="query_key_value",
+    nanogpt="c_attn",
+    llama="q_proj, k_proj, v_proj",
+)
+OUT_LAYER = Also("out_proj", "W^O", "c_proj", "output.dense", "dense", "c_proj", "o_proj")
+Q_ALL = Also(torch="q", gpt2="query_states", nanogpt="q")
+K_ALL = Also(torch="k", gpt2="key_states", nanogpt="k")
+V_ALL = Also(torch="v", gpt2="value_states", nanogpt="v")
+Q = Also("q", "Q·W^Q", "query_states", "query_layer", "query_states", "q", "query_states")
+K = Also("k", "K·W^K", "key_states", "key_layer", "key_states", "k", "key_states")
+V = Also("v", "V·W^V", "value_states", "value_layer", "value_states", "v", "value_states")
+SCALED = Also(
+    torch="attn_output_weights",
+    paper="QKᵀ/√d_k",
+    gpt2="attn_weights",
+    bert="attention_scores",
+    neox="attn_weights",
+    nanogpt="att",
+    llama="attn_weights",
+)
+WEIGHTS = replace(SCALED, paper="softmax(QKᵀ/√d_k)", bert="attention_probs")
+CONTEXT = Also(
+    torch="attn_output",
+    paper="head_i",
+    gpt2="attn_output",
+    bert="context_layer",
+    neox="attn_output",
+    nanogpt="y",
+    llama="attn_output",
+)
+CONCAT = replace(CONTEXT, paper="Concat(head_1, …, head_h)")
+OUT = replace(CONTEXT, paper="MultiHead(Q, K, V)", bert="hidden_states")
+
 # The order stands here, once.
 
 PROJECT = Stage(
     project,
-    (Made("qkv", "batch token (head qkv head_dim)", paint="role"),),
+    (Made("qkv", "batch token (head qkv head_dim)", paint="role", also=QKV),),
     title="Project every token",
     why="One linear layer makes query, key and value of every token and every head at once. Each output "
-    "number is the token's numbers times one row of weights, plus a bias where there is one. One large "
-    "multiplication is faster than three times num_heads small ones.",
+    "number is the token's numbers times one row of weights, plus a bias. One large multiplication is "
+    "faster than three times num_heads small ones.",
     operation="qkv_layer",
     part="project",
     formula=r"\mathrm{qkv} = x\,W_{qkv}^{\top} + b_{qkv}",
     source="nn.Linear; fused as in GPT-NeoX and BLOOM",
     note="In this layout q, k and v alternate inside every head: they are not three thirds of the row.",
-    see="layouts",
+    see=("layouts", "weights"),
     worked=work_projection,
+    why_unbiased="One linear layer makes query, key and value of every token and every head at once. Each "
+    "output number is the token's numbers times one row of weights; this layer adds no bias. One large "
+    "multiplication is faster than three times num_heads small ones.",
+    formula_unbiased=r"\mathrm{qkv} = x\,W_{qkv}^{\top}",
+    over="input_dim",
+    layers=(Layer("qkv_layer", "(head qkv head_dim) input_dim", QKV_LAYER),),
 )
 
 AFTER_SPLIT: Pipeline = (
     Stage(
         compare,
-        (Made("scores", "batch head query key"),),
+        (Made("scores", "batch head query key", also=Also(paper="QKᵀ", bert="attention_scores")),),
         title="Compare queries with keys",
         why="Each query is multiplied with each key, number by number, and the products are added: a dot "
         "product. @ is the matrix product and kᵀ is k with its last two axes exchanged, so that every query "
@@ -242,11 +303,13 @@ AFTER_SPLIT: Pipeline = (
         part="attend",
         formula=r"\mathrm{scores}_{ij} = \sum_{d} q_{id}\,k_{jd}",
         source=VASWANI,
+        note="k.T would turn round all four axes: only the last two may change places.",
         worked=work_score,
+        over="head_dim",
     ),
     Stage(
         scale,
-        (Made("scaled", "batch head query key", like="scores"),),
+        (Made("scaled", "batch head query key", like="scores", also=SCALED),),
         title="Scale the scores",
         why="A sum of head_dim products grows like the square root of head_dim (written √head_dim). Dividing "
         "by it keeps scores at the same size for every head_dim; without it the softmax would put nearly "
@@ -260,7 +323,7 @@ AFTER_SPLIT: Pipeline = (
     ),
     Stage(
         hide,
-        (Made("masked", "batch head query key", like="scores"),),
+        (Made("masked", "batch head query key", like="scores", also=replace(SCALED, paper="")),),
         title="Hide what may not be seen",
         why="Where the mask says hidden, the score is replaced by minus infinity, whose exponential is 0. "
         "All other scores stay as they are.",
@@ -268,11 +331,14 @@ AFTER_SPLIT: Pipeline = (
         part="attend",
         formula=r"\mathrm{masked}_{ij} = -\infty \text{ where hidden, else } \mathrm{scaled}_{ij}",
         source=VASWANI,
-        note="Before the softmax, never after it: otherwise the rows no longer sum to 1.",
+        note="Before the softmax, never after it: otherwise the rows no longer sum to 1. Many libraries add "
+        "a mask of 0 and −∞, or of very large negative numbers, instead; that differs only where a whole row "
+        "is hidden.",
+        worked=work_filling,
     ),
     Stage(
         softmax,
-        (Made("weights", "batch head query key", values="probability"),),
+        (Made("weights", "batch head query key", values="probability", also=WEIGHTS),),
         title="Turn scores into weights",
         why="Softmax raises e to every score and divides by the sum of the row. Each query's weights over "
         "its keys are then between 0 and 1 and sum to 1.",
@@ -286,7 +352,7 @@ AFTER_SPLIT: Pipeline = (
     ),
     Stage(
         mix,
-        (Made("context", "batch head query head_dim"),),
+        (Made("context", "batch head query head_dim", also=CONTEXT),),
         title="Mix the values",
         why="Each query collects the values of all keys, each as much as its weight says: a weighted "
         "average. This is where information moves from one token to another.",
@@ -295,10 +361,11 @@ AFTER_SPLIT: Pipeline = (
         formula=r"\mathrm{context}_{id} = \sum_{j} \mathrm{weights}_{ij}\,v_{jd}",
         source=VASWANI,
         worked=work_mixture,
+        over="key",
     ),
     Stage(
         join,
-        (Made("concat", "batch query (head head_dim)"),),
+        (Made("concat", "batch query (head head_dim)", also=CONCAT),),
         title="Join the heads",
         why="The head axis goes back behind the query axis, and the heads' numbers are written one after the "
         "other: each token again has one row of d_model numbers, head 0 first.",
@@ -312,7 +379,7 @@ AFTER_SPLIT: Pipeline = (
     ),
     Stage(
         project_out,
-        (Made("out", "batch query d_model"),),
+        (Made("out", "batch query d_model", also=OUT),),
         title="Mix the heads",
         why="A last linear layer lets the heads' results flow into each other: every output number reads all "
         "heads of its own token.",
@@ -320,7 +387,11 @@ AFTER_SPLIT: Pipeline = (
         part="join",
         formula=r"\mathrm{out} = \mathrm{concat}\,W_{out}^{\top} + b_{out}",
         source="nn.Linear",
+        see=("weights",),
         worked=work_output,
+        formula_unbiased=r"\mathrm{out} = \mathrm{concat}\,W_{out}^{\top}",
+        over="(head head_dim)",
+        layers=(Layer("out_layer", "d_model (head head_dim)", OUT_LAYER),),
     ),
 )
 
@@ -340,7 +411,7 @@ PER_HEAD: Pipeline = (
     ),
     Stage(
         heads_first,
-        (Made("permute", "batch head token (qkv head_dim)", paint="head"),),
+        (Made("permute", "batch head token (qkv head_dim)", paint="head", also=Also(neox="qkv")),),
         title="Put heads first",
         why="The axes token and head change places, so that everything of one head lies in one sheet and the "
         "heads can be worked on side by side.",
@@ -355,9 +426,9 @@ PER_HEAD: Pipeline = (
     Stage(
         cut,
         (
-            Made("q", "batch head query head_dim", paint="role"),
-            Made("k", "batch head key head_dim", paint="role"),
-            Made("v", "batch head key head_dim", paint="role"),
+            Made("q", "batch head query head_dim", paint="role", also=Q),
+            Made("k", "batch head key head_dim", paint="role", also=K),
+            Made("v", "batch head key head_dim", paint="role", also=V),
         ),
         title="Cut into query, key and value",
         why="Each sheet is cut (chunk) into three equal parts along its columns: what a token asks for (q, "
@@ -375,7 +446,7 @@ PER_HEAD: Pipeline = (
 STACKED: Pipeline = (
     Stage(
         project,
-        (Made("qkv", "batch token (qkv head head_dim)", paint="role"),),
+        (Made("qkv", "batch token (qkv head head_dim)", paint="role", also=QKV),),
         title=PROJECT.title,
         why=PROJECT.why,
         operation=PROJECT.operation,
@@ -383,15 +454,19 @@ STACKED: Pipeline = (
         formula=PROJECT.formula,
         source="nn.Linear; fused as in nn.MultiheadAttention and GPT-2",
         note="In this layout q, k and v are three thirds of the row, each with all heads in it.",
-        see="layouts",
+        see=("layouts", "weights"),
         worked=work_projection,
+        why_unbiased=PROJECT.why_unbiased,
+        formula_unbiased=PROJECT.formula_unbiased,
+        over="input_dim",
+        layers=(Layer("qkv_layer", "(qkv head head_dim) input_dim", QKV_LAYER),),
     ),
     Stage(
         cut_stacked,
         (
-            Made("q_all", "batch token (head head_dim)", paint="role"),
-            Made("k_all", "batch token (head head_dim)", paint="role"),
-            Made("v_all", "batch token (head head_dim)", paint="role"),
+            Made("q_all", "batch token (head head_dim)", paint="role", also=Q_ALL),
+            Made("k_all", "batch token (head head_dim)", paint="role", also=K_ALL),
+            Made("v_all", "batch token (head head_dim)", paint="role", also=V_ALL),
         ),
         title="Cut into query, key and value",
         why="Each token's row is cut (chunk) into three thirds: what the token asks for (q, query), what it "
@@ -420,9 +495,9 @@ STACKED: Pipeline = (
     Stage(
         each_heads_first,
         (
-            Made("q", "batch head query head_dim", paint="role"),
-            Made("k", "batch head key head_dim", paint="role"),
-            Made("v", "batch head key head_dim", paint="role"),
+            Made("q", "batch head query head_dim", paint="role", also=Q),
+            Made("k", "batch head key head_dim", paint="role", also=K),
+            Made("v", "batch head key head_dim", paint="role", also=V),
         ),
         title="Put heads first",
         why="The axes token and head change places, so that everything of one head lies in one sheet and the "

@@ -97,9 +97,14 @@ def edges(axes: str) -> tuple[Edge, ...]:
                 word=word,
                 known=listed(WORDS),
             )
-        if words.count(word) > 1:
+        if words.count(word) > 1 and word != "1":  # axes of size one cannot be mistaken for each other
             raise AxesError("The axes {axes!r} name {word!r} twice.", axes=axes, word=word)
     return found
+
+
+def by_item(axes: str) -> bool:
+    """Say whether the first axis is the batch: then a tensor has a part for each of its items."""
+    return edges(axes)[0].words == ("batch",)
 
 
 def shape_of(axes: str, sizes: Mapping[str, int]) -> tuple[int, ...]:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from mha_core.checks import Difference, first_difference, largest_difference
+from mha_core.checks import Difference, first_difference
 from mha_core.config import Config
+from mha_core.differences import largest_difference
 from mha_core.inputs import to_per_head, to_stacked
 from mha_core.run import Trace, run
 
@@ -35,6 +36,10 @@ class Readings:
     wrong: float
     differences: tuple[Difference, ...]
 
+    def written(self, side: str) -> str:
+        """Return the layout in which the rows of a reading's qkv_layer were written."""
+        return (self.right if side == "right" else self.converted).config.layout
+
 
 def read_both_ways(config: Config, parameters: Mapping[str, nn.Linear] | None = None) -> Readings:
     """Run the settings, the other layout on converted weights, and the settings on misread weights."""
@@ -44,7 +49,7 @@ def read_both_ways(config: Config, parameters: Mapping[str, nn.Linear] | None = 
     x = right["x"]
     converted = run(right.config.but(layout=other), x, layers)
     misread = run(right.config, x, layers)
-    found = (first_difference(right, {name: misread[name]}) for name in misread.names)
+    found = (first_difference(right, {name: misread[name]}, explain=False) for name in misread.names)
     return Readings(
         right=right,
         converted=converted,

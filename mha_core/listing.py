@@ -63,6 +63,18 @@ def filled(stage: Stage, given: Mapping[str, Any]) -> str:
     return _filled(text, tuple((name, given[name]) for name in FILLED if name in given))
 
 
+def whole(trace: Trace) -> str:
+    """Return the code of all stages in order, in symbols, with the shape and axes of what each made.
+
+    It runs as it stands where the names of `Trace.given` and the two layers are known.
+    """
+    parts = []
+    for place, stage in enumerate(trace.pipeline, 1):
+        shapes = [f"# {made.name}: {tuple(trace[made.name].shape)} = {made.axes}" for made in stage.makes]
+        parts.append("\n".join([f"# {place}. {stage.title}", code(stage), *shapes]))
+    return "\n\n".join(parts) + "\n"
+
+
 def _last_value(stage: Stage) -> str:
     """Return the expression that a stage's last statement evaluates, on one line."""
     text = code(stage)

@@ -6,14 +6,16 @@ wherever batch_size equals num_heads.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from mha_core.config import Config
-from mha_core.stage import Made, Stage
+from mha_core.names import Also
+from mha_core.stage import Arithmetic, Cell, Made, Stage, Term, Worked
 
 Rule = Callable[[Tensor, Tensor, Tensor], Tensor]
 
@@ -51,6 +53,45 @@ RULES: dict[str, Rule] = {
     "both": hide_both,
 }
 
+# How one cell is decided, beside the rules.
+
+
+def is_later(cell: Cell, inputs: Mapping[str, Any]) -> Term:
+    """Compare the key's index with the query's."""
+    _, _, query, key = cell
+    numbers = float(inputs["key_index"][key]), float(inputs["query_index"][query])
+    cells = (("key_index", (key,)), ("query_index", (query,)))
+    return Term(cells, numbers, float(numbers[0] > numbers[1]), "later")
+
+
+def is_filling(cell: Cell, inputs: Mapping[str, Any]) -> Term:
+    """Compare the key's index with the item's length."""
+    batch, _, _, key = cell
+    numbers = float(inputs["key_index"][key]), float(inputs["item_lengths"][batch])
+    cells = (("key_index", (key,)), ("item_lengths", (batch,)))
+    return Term(cells, numbers, float(numbers[0] >= numbers[1]), "filling")
+
+
+Comparison = Callable[[Cell, Mapping[str, Any]], Term]
+
+COMPARISONS: dict[str, tuple[Comparison, ...]] = {
+    "none": (),
+    "causal": (is_later,),
+    "padding": (is_filling,),
+    "both": (is_later, is_filling),
+}
+
+
+def work_rule(rule: str) -> Worked:
+    """Return how a cell of one of the RULES is decided: hidden where one comparison says so."""
+
+    def worked(made: str, cell: Cell, inputs: Mapping[str, Any]) -> Arithmetic:
+        terms = tuple(compared(cell, inputs) for compared in COMPARISONS[rule])
+        return Arithmetic(terms, float(any(term.value for term in terms)), "rule")
+
+    return worked
+
+
 WHY = {
     "none": "This mask hides nothing: every query may look at every key.",
     "causal": "A token may look at itself and at earlier tokens, never at later ones. This is how a model "
@@ -61,18 +102,31 @@ WHY = {
 }
 
 
+MASK = Also(
+    torch="attn_mask, key_padding_mask",
+    gpt2="attention_mask",
+    bert="attention_mask",
+    neox="attention_mask",
+    nanogpt="bias",
+    llama="attention_mask",
+)
+
+
 @cache  # one row for each rule, so that what is known of a stage is worked out once
 def mask_stage(rule: str) -> Stage:
     """Return the stage that makes the mask by one of the RULES."""
     return Stage(
         RULES[rule],
-        (Made("mask", "batch 1 query key", values="flag"),),
+        (Made("mask", "batch 1 query key", values="flag", also=MASK),),
         title="Make the mask",
         why=WHY[rule],
         operation=rule,
         part="attend",
         formula=r"\mathrm{mask}_{ij} = 1 \text{ where key } j \text{ is hidden from query } i",
-        source="True hides, as in nn.MultiheadAttention; in scaled_dot_product_attention True keeps",
+        source="nn.MultiheadAttention, whose attn_mask hides where it is True",
+        note="Libraries disagree on what True means: it hides here and in nn.MultiheadAttention, and it "
+        "keeps in scaled_dot_product_attention.",
+        worked=work_rule(rule),
     )
 
 

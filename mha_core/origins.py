@@ -4,7 +4,8 @@ A stage is run again in float64 on stand-in values, and a NaN is sent through it
 chosen output cells (the input cells whose gradient is NaN were read), or forwards in chosen input cells (the
 outputs that become NaN are fed by them). Origins are a matter of wiring: on real values a NaN, an infinity or
 a wholly masked row would flood the answer. "Read" means takes part in the arithmetic, even times zero; cells
-that a mask replaces are not read.
+that a mask replaces are not read. The flag that decides whether a cell is replaced is read in any case; flags
+have no gradient, so they are found by turning them.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mha_core.axes import edges, shape_of
+from mha_core.axes import by_item, edges, shape_of
 from mha_core.inputs import linear
 from mha_core.run import Trace
 from mha_core.stage import Cell, Pipeline, Stage, arguments, execute, maker_of, results, tensor_inputs
@@ -38,7 +39,7 @@ def one_item(trace: Trace, item: int) -> dict[str, Any]:
     """
     available = {**trace.available, "batch_size": 1}
     for name, tensor in trace.tensors.items():
-        if edges(trace.made(name).axes)[0].words == ("batch",):
+        if by_item(trace.made(name).axes):
             available[name] = tensor[item : item + 1]
     for name in BY_ITEM:
         if name in available:
@@ -86,6 +87,42 @@ def stand_ins(stage: Stage, available: Mapping[str, Any]) -> tuple[dict[str, Any
     return call, leaves
 
 
+def flag_inputs(stage: Stage, available: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return which of a stage's inputs are flags, yes or no."""
+    call = arguments(stage, available)
+    found = [(name, call[parameter]) for parameter, name in stage.inputs.items()]
+    return tuple(name for name, value in found if isinstance(value, Tensor) and value.dtype == torch.bool)
+
+
+def deciders(stage: Stage, flag: str, available: Mapping[str, Any]) -> Marks:
+    """Say which cell of a flag tensor decides each cell of what a stage makes.
+
+    The flag's cells are numbered from 1, and the stage is run on stand-ins once for every binary digit of
+    these numbers, each flag set to that digit of its number: an output changes in just those runs whose digit
+    stands in the number of the cell that decides it. An output that two cells decide would be taken for
+    another's; the brute force of the tests finds such a stage.
+
+    Returns:
+        by the tensors that the stage makes: int64 of their shape, the cell's number; 0 where none decides.
+    """
+    call, _ = stand_ins(stage, available)
+    (parameter,) = (each for each, name in stage.inputs.items() if name == flag)
+    shape = call[parameter].shape
+    numbers = torch.arange(1, shape.numel() + 1).reshape(shape)
+
+    def ran(flags: Tensor) -> dict[str, Tensor]:
+        with torch.no_grad():
+            made = results(stage, stage.run(**{**call, parameter: flags}))
+            return {row.name: tensor.nan_to_num() for row, tensor in made}
+
+    base = ran(torch.zeros(shape, dtype=torch.bool))
+    found = {name: torch.zeros(tensor.shape, dtype=torch.int64) for name, tensor in base.items()}
+    for digit in range(shape.numel().bit_length()):
+        for name, tensor in ran((numbers >> digit) % 2 == 1).items():
+            found[name] += (tensor != base[name]).long() << digit
+    return found
+
+
 def read(stage: Stage, marked: Marks, available: Mapping[str, Any]) -> Marks:
     """Return the input cells that take part in making the marked cells of what a stage makes.
 
@@ -94,15 +131,26 @@ def read(stage: Stage, marked: Marks, available: Mapping[str, Any]) -> Marks:
         marked: output cells, by the names of the stage's tensors.
         available: tensors, parameters, sizes and indices by name; only shapes and integers matter.
     """
+    flags = {name: _deciding(stage, name, marked, available) for name in flag_inputs(stage, available)}
     call, leaves = stand_ins(stage, available)
     if not leaves:
-        return {}
+        return flags
     made = {row.name: tensor for row, tensor in results(stage, stage.run(**call)) if row.name in marked}
     gradients = [torch.zeros_like(made[name]).masked_fill(marked[name], float("nan")) for name in made]
     reached = torch.autograd.grad(
         list(made.values()), list(leaves.values()), gradients, allow_unused=True, materialize_grads=True
     )
-    return {name: gradient.isnan() for name, gradient in zip(leaves, reached, strict=True)}
+    return {name: gradient.isnan() for name, gradient in zip(leaves, reached, strict=True)} | flags
+
+
+def _deciding(stage: Stage, flag: str, marked: Marks, available: Mapping[str, Any]) -> Tensor:
+    """Return which cells of a flag tensor decide the marked cells of what a stage makes."""
+    shape = available[flag].shape
+    found = torch.zeros(shape.numel() + 1, dtype=torch.bool)
+    for name, numbers in deciders(stage, flag, available).items():
+        if name in marked:
+            found[numbers[marked[name]]] = True
+    return found[1:].reshape(shape)
 
 
 def fed(stage: Stage, marked: Marks, available: Mapping[str, Any]) -> Marks:
@@ -112,7 +160,26 @@ def fed(stage: Stage, marked: Marks, available: Mapping[str, Any]) -> Marks:
         for name, cells in marked.items():
             if name in leaves:
                 leaves[name][cells] = float("nan")
-        return {row.name: tensor.isnan() for row, tensor in results(stage, stage.run(**call))}
+        reached = {row.name: tensor.isnan() for row, tensor in results(stage, stage.run(**call))}
+    for flag in flag_inputs(stage, available):
+        if flag in marked:
+            chosen = torch.cat([torch.zeros(1, dtype=torch.bool), marked[flag].flatten()])
+            for name, numbers in deciders(stage, flag, available).items():
+                reached[name] = reached[name] | chosen[numbers]
+    return reached
+
+
+def kept_out(stage: Stage, marked: Marks, available: Mapping[str, Any]) -> Marks:
+    """Return the cells of what a stage makes that marked cells would feed, were a flag not set as it is."""
+    if not any(cells.any() for cells in marked.values()):
+        return {}
+    reached, found = fed(stage, marked, available), Marks()
+    for flag in flag_inputs(stage, available):
+        for all_of_it in (torch.zeros_like, torch.ones_like):
+            turned = fed(stage, marked, {**available, flag: all_of_it(available[flag])})
+            for name, cells in turned.items():
+                found[name] = found.get(name, torch.zeros_like(cells)) | (cells & ~reached[name])
+    return {name: cells for name, cells in found.items() if cells.any()}
 
 
 def trail(trace: Trace, name: str, cell: Cell) -> Marks:
@@ -184,6 +251,7 @@ def roots(pipeline: Pipeline, sizes: tuple[tuple[str, int], ...]) -> Mapping[str
         "num_heads": lengths["head"],
         "head_dim": lengths["head_dim"],
         "d_model": lengths["d_model"],
+        "input_dim": lengths["input_dim"],
     }
     for stage in pipeline:
         sources = tensor_inputs(pipeline, stage)

@@ -12,11 +12,13 @@ from torch import Tensor, nn
 
 from mha_core.attention import PER_HEAD, STACKED
 from mha_core.axes import edges
+from mha_core.checks import Difference, first_difference
 from mha_core.config import Config
 from mha_core.errors import InputError, WindowError
-from mha_core.inputs import DTYPES, checked, initial, input_given, input_stage, linear
+from mha_core.inputs import DTYPES, checked, input_given, input_stage, linear
 from mha_core.masks import mask_stage
-from mha_core.stage import Made, Pipeline, Stage, Watch, execute, made_names, maker_of
+from mha_core.planted import layers as settings_layers
+from mha_core.stage import Made, Pipeline, Stage, Watch, execute, made_names, maker_of, unbiased
 from mha_core.words import listed, say
 
 PIPELINES: dict[str, Pipeline] = {"per_head": PER_HEAD, "stacked": STACKED}
@@ -25,7 +27,15 @@ SIZES = ("batch_size", "sequence_length", "input_dim", "d_model", "num_heads", "
 """What stages may ask for besides tensors, parameters and indices."""
 
 MISSING_DEVICE = "The device {device} is not there; this run took place on the CPU. Here there is {known}."
+MISSING_NUMBER = (
+    "The device {device} is not there; this run took place on the CPU. Here {kind} is numbered 0 to {last}."
+)
 OUT_OF_MEMORY = "The device {device} has too little memory for this run; it took place on the CPU."
+REFUSED = (
+    "The device {device} cannot do this run in {dtype}; it took place on the CPU. The device says: {reason}"
+)
+
+LONGEST_REASON = 200
 
 
 @dataclass(frozen=True)
@@ -114,6 +124,23 @@ class Trace:
                 )
         return tensor[tuple(ranges.get(axis, slice(None)) for axis in keys)]
 
+    def first_difference(
+        self, others: Mapping[str, Any], tolerance: float | None = None
+    ) -> Difference | None:
+        """Return the first tensor, in the order made, in which another computation differs; None: none does.
+
+        Printed, the answer is a sentence: which step, which cell, both numbers, and what would explain it.
+
+        Args:
+            others: tensors or numpy arrays by the names of this run: `{"scores": mine, "out": also_mine}`.
+            tolerance: the largest difference that counts as equal; None: what rounding explains.
+
+        Raises:
+            InputError: an unknown name, something that is no tensor, or a tensor of another shape; the
+                sentence names the transpose or the permute that would fit.
+        """
+        return first_difference(self, others, tolerance)
+
 
 def devices() -> tuple[str, ...]:
     """Return the devices that torch reports here, the CPU first."""
@@ -126,11 +153,22 @@ def devices() -> tuple[str, ...]:
 
 def pipeline_for(config: Config, given_x: bool = False) -> Pipeline:
     """Return the stages that these settings run: x's own, the layout's, and the mask's after v."""
+    stages = _rows(config, given_x)
+    return stages if config.bias else tuple(map(unbiased, stages))
+
+
+def _rows(config: Config, given_x: bool) -> Pipeline:
     base = PIPELINES[config.layout]
     after_v = (
         next(place for place, stage in enumerate(base) if "v" in {made.name for made in stage.makes}) + 1
     )
     return (input_stage(config, given_x), *base[:after_v], mask_stage(config.mask), *base[after_v:])
+
+
+def _as_it_runs(stage: Stage, layers: Mapping[str, nn.Linear]) -> Stage:
+    """Return a stage's row as it is true of the layers that it reads."""
+    mine = [layers[name] for name in stage.inputs.values() if name in layers]
+    return unbiased(stage) if mine and all(layer.bias is None for layer in mine) else stage
 
 
 def run(
@@ -143,12 +181,13 @@ def run(
     """Run multi-head attention once and keep every tensor.
 
     Args:
-        config: the settings. Where its device is missing or too small, the run takes place on the CPU and the
-            trace's notes say so.
+        config: the settings. Where its device is missing, too small or cannot do this kind of number, the run
+            takes place on the CPU and the trace's notes say so.
         x: the caller's own input, `batch token input_dim`; None: made as the settings say.
         parameters: the caller's own `qkv_layer` and `out_layer` (or `q_layer`, `k_layer`, `v_layer` and
-            `out_layer`); None: drawn from the seed. They are copied where
-            dtype or device differ; else the very layers run.
+            `out_layer`); None: drawn or planted, as the settings say. They are copied where
+            dtype or device differ; else the very layers run. Whether there is a bias is theirs to say: the
+            trace's config has it as they have it, true where any of them has one.
         pipeline: other stages than the settings' own, the one that makes x included.
         watch: called before each stage, with the stage; what it raises ends the run.
 
@@ -164,16 +203,32 @@ def run(
             expected=(config.batch_size, config.sequence_length, config.input_dim),
             **{word: config.sizes[word] for word in ("batch", "token", "input_dim")},
         )
-    stages = pipeline or pipeline_for(config, x is not None)
-    layers = checked(config, parameters) if parameters is not None else initial(config)
-    if config.device.split(":")[0] not in devices():
-        note = say(MISSING_DEVICE, device=config.device, known=listed(devices()))
-        return replace(_run_on(config.but(device="cpu"), x, layers, stages, watch), notes=(note,))
-    try:
-        return _run_on(config, x, layers, stages, watch)
-    except torch.OutOfMemoryError:
-        note = say(OUT_OF_MEMORY, device=config.device)
+    layers = checked(config, parameters) if parameters is not None else settings_layers(config)
+    bias = any(layer.bias is not None for layer in layers.values())
+    if bias != config.bias:
+        config = config.but(bias=bias)
+    stages = tuple(_as_it_runs(stage, layers) for stage in pipeline or _rows(config, x is not None))
+    note = _missing(config.device)
+    if not note:
+        try:
+            return _run_on(config, x, layers, stages, watch)
+        except torch.OutOfMemoryError:
+            note = say(OUT_OF_MEMORY, device=config.device)
+        except (RuntimeError, TypeError) as error:  # as torch raises where a device lacks a dtype or a step
+            if config.device.startswith("cpu"):
+                raise
+            reason = (str(error).splitlines() or [type(error).__name__])[0][:LONGEST_REASON]
+            note = say(REFUSED, device=config.device, dtype=config.dtype, reason=reason)
     return replace(_run_on(config.but(device="cpu"), x, layers, stages, watch), notes=(note,))
+
+
+def _missing(device: str) -> str:
+    """Say that a device is not there; nothing where it is."""
+    kind, _, number = device.partition(":")
+    if kind not in devices():
+        return say(MISSING_DEVICE, device=device, known=listed(devices()))
+    last = 0 if kind == "cpu" else torch.accelerator.device_count() - 1
+    return say(MISSING_NUMBER, device=device, kind=kind, last=last) if int(number or 0) > last else ""
 
 
 def _run_on(

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
 from typing import Any, Literal
 
 from torch import Tensor
 
 from mha_core.axes import shape_for
 from mha_core.errors import AxesError, PipelineError, ShapeError
+from mha_core.names import UNNAMED, Also
 from mha_core.words import listed
 
 Values = Literal["signed", "probability", "flag"]
@@ -29,6 +30,7 @@ class Made:
         values: what its numbers are: any sign, probabilities from 0 to 1, or yes and no.
         paint: the paint in which it teaches most when it is opened.
         like: an earlier tensor whose range of colours it shares, so that a change of size is seen.
+        also: what other libraries call it.
     """
 
     name: str
@@ -36,15 +38,35 @@ class Made:
     values: Values = "signed"
     paint: Paint = "value"
     like: str = ""
+    also: Also = UNNAMED
+
+
+@dataclass(frozen=True)
+class Layer:
+    """An nn.Linear that a stage reads.
+
+    Attributes:
+        name: what the parameters of a run and the stage's function call it.
+        axes: the axes of its weight, out before in; its bias, where it has one, has the first alone.
+        also: what other libraries call it.
+    """
+
+    name: str
+    axes: str
+    also: Also = UNNAMED
 
 
 @dataclass(frozen=True)
 class Term:
-    """One part of a cell's arithmetic: the cells it is made of, their numbers, and its own value."""
+    """One part of a cell's arithmetic: the cells it is made of, their numbers, and its own value.
+
+    `rule` names the comparison that the term makes of its numbers, where it makes one.
+    """
 
     cells: tuple[tuple[str, Cell], ...]
     factors: tuple[float, ...]
     value: float
+    rule: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,12 +74,14 @@ class Arithmetic:
     """How one cell is computed, in float64.
 
     `joined_by` is `sum` (the terms add up to the total), `quotient` (the first term's number divided by the
-    constant `divisor`) or `share` (the exponential of the cell `chosen` divided by the sum of all).
+    constant `divisor`), `share` (the exponential of the cell `chosen` divided by the sum of all), `rule`
+    (true where one of the terms is; each is a comparison, 1 or 0) or `fill` (the first term is a flag: where
+    it is true the total stands in the cell whatever else there was, else the second term's number stays).
     """
 
     terms: tuple[Term, ...]
     total: float
-    joined_by: Literal["sum", "quotient", "share"]
+    joined_by: Literal["sum", "quotient", "share", "rule", "fill"]
     divisor: float | None = None
     chosen: int | None = None
 
@@ -80,9 +104,14 @@ class Stage:
         formula: the step in LaTeX.
         source: paper, library or function where the step comes from.
         note: what other material gets wrong here, or what to look at.
-        see: a further view that shows more of it, by name; whoever draws knows where it is.
+        see: further views that show more of it, by name; whoever draws knows where they are.
         moves: every cell is a copy of one cell of the input (checked against the origins).
-        worked: how a cell is computed; None where cells are only moved or filled.
+        worked: how a cell is computed or decided; None where cells are only drawn or moved.
+        why_unbiased: `why` where the layers it reads have no bias; empty: the same.
+        formula_unbiased: `formula` where the layers it reads have no bias; empty: the same.
+        over: where a cell is a sum of products, the axes along which they are added: what a FLOP counter
+            counts.
+        layers: the layers among its inputs.
     """
 
     run: Callable[..., Any]
@@ -95,9 +124,13 @@ class Stage:
     formula: str = ""
     source: str = ""
     note: str = ""
-    see: str = ""
+    see: tuple[str, ...] = ()
     moves: bool = False
     worked: Worked | None = None
+    why_unbiased: str = ""
+    formula_unbiased: str = ""
+    over: str = ""
+    layers: tuple[Layer, ...] = ()
 
     @property
     def key(self) -> str:
@@ -109,6 +142,18 @@ class Stage:
         """Each parameter of the function, with the name of what it is given."""
         parameters = _parameters(self.run)
         return dict(zip(parameters, self.reads or parameters, strict=True))
+
+
+@cache  # one row for each, so that what is known of a pipeline is found again
+def unbiased(stage: Stage) -> Stage:
+    """Return the row as it is true of layers without a bias; the same row where a bias changes nothing."""
+    if not stage.why_unbiased and not stage.formula_unbiased:
+        return stage
+    return replace(
+        stage,
+        why=stage.why_unbiased or stage.why,
+        formula=stage.formula_unbiased or stage.formula,
+    )
 
 
 Pipeline = tuple[Stage, ...]

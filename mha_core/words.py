@@ -2,6 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import reduce
+
+LISTS = {
+    "list": "{before}, {after}",
+    "either": "{before} or {after}",
+    "parts": "{before}; {after}",
+    "product": "{before} · {after}",
+    "sentences": "{before} {after}",
+}
+"""How the members of a list stand one after the other, each as a pattern with two places."""
+
 
 def say(template: str, **facts: object) -> str:
     """Fill the named places of a whole sentence.
@@ -15,6 +27,11 @@ def say(template: str, **facts: object) -> str:
     return template.format_map(facts)
 
 
-def listed(items: object, joined_by: str = ", ") -> str:
-    """Write the members of a sequence one after the other: `1, 2, 4`."""
-    return joined_by.join(str(item) for item in items)  # type: ignore[attr-defined]
+def listed(items: Iterable[object], kind: str = "list") -> str:
+    """Write the members of a sequence one after the other, by one of the LISTS: `1, 2, 4`; `1 or 2`.
+
+    >>> listed((1, 2, 4)), listed((1, 2), "either"), listed(())
+    ('1, 2, 4', '1 or 2', '')
+    """
+    texts = [str(item) for item in items]
+    return reduce(lambda before, after: say(LISTS[kind], before=before, after=after), texts) if texts else ""

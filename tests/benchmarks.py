@@ -1,4 +1,4 @@
-"""Measures the explorer: `python -m tests.benchmarks [part ...]`, parts: core, page, glance, start, memory.
+"""Measures the explorer: `python -m tests.benchmarks [part ...]`, parts: core, page, heads, glance, start, memory.
 
 Every figure that matters is a ratio of medians, interleaved in one run: machines differ and are noisy.
 """
@@ -112,18 +112,22 @@ TAKEN = """() => {
 }"""
 
 
+PAINTED = "() => Boolean(globalThis.attentionExplorer?.shown?.root?.dataset.painted)"
+PLOTTED = "() => Boolean(document.querySelector('.js-plotly-plot .subplot'))"
+
+
 class Visit:
     """One page in Chromium whose changes are timed."""
 
-    def __init__(self, browser: Browser, address: str, drawn: bool) -> None:
-        """Open the page and wait until it is drawn and quiet."""
+    def __init__(self, browser: Browser, address: str, drawn: bool, ready: str = PAINTED) -> None:
+        """Open the page and wait until it is drawn (where it draws) and quiet."""
         self.page: Page = browser.new_page(viewport={"width": 1280, "height": 800})
         self.page.add_init_script(RECORD)
         self.page.goto(address)
         if not drawn:
             self.page.get_by_label("sequence_length").first.wait_for()
         else:
-            self._until("() => Boolean(globalThis.attentionExplorer?.shown?.root?.dataset.painted)")
+            self._until(ready)
         self.drawn = time.perf_counter()
         self.page.wait_for_timeout(1500)
         self.page.evaluate(WATCH)
@@ -208,6 +212,39 @@ def page() -> None:
         )
     print(f"explorer / undrawn page: {middle['explorer']['all'] / middle['undrawn']['all']:.2f} (reach 1.5)")
     print(f"explorer / empty page: {middle['explorer']['all'] / middle['empty']['all']:.2f} (reach 2.5)")
+
+
+def heads() -> None:
+    """The page of heads, 8 heads x 128 tokens to the last pixel, against a bare figure of eight heatmaps and of one."""
+    taken: dict[str, list[dict[str, float]]] = {"heads": [], "eight heatmaps": [], "one combined": []}
+    with (
+        start_server() as ours,
+        start_server(command=served("heatmaps")) as bare,
+        chromium(3) as (first, second, third),
+    ):
+        for seed in range(ROUNDS):  # ever new seeds: nothing is in a cache
+            query = f"seed={seed + 1}&sequence_length=125"
+            visits = {
+                "heads": Visit(first, f"{ours}/heads?{query}&mask=causal&gain=3.0", True, PLOTTED),
+                "eight heatmaps": Visit(second, f"{bare}/?{query}", True, PLOTTED),
+                "one combined": Visit(third, f"{bare}/?{query}&combined=1", True, PLOTTED),
+            }
+            for number in range(3):  # 126, 127, 128 tokens
+                for name, visit in visits.items():
+                    change = visit.change("ArrowUp")
+                    if number:
+                        taken[name].append(change)
+            for visit in visits.values():
+                visit.page.close()
+    middle = {name: {part: statistics.median(each[part] for each in rows) for part in rows[0]} for name, rows in taken.items()}
+    for name, parts in middle.items():
+        print(
+            f"    {name}: {parts['all']:.0f} ms = {parts['first']:.0f} to the first answer + "
+            f"{parts['server']:.0f} server and wire + {parts['after']:.0f} paint; "
+            f"{parts['bytes'] / 1000:.1f} kB in {parts['messages']:.0f} messages"
+        )
+    print(f"heads / eight bare heatmaps: {middle['heads']['all'] / middle['eight heatmaps']['all']:.2f} (reach 1.3)")
+    print(f"heads / one combined map: {middle['heads']['all'] / middle['one combined']['all']:.2f}")
 
 
 GLANCE = """(changes) => new Promise((done) => {
@@ -296,7 +333,7 @@ def memory() -> None:
         print(f"    memory per further session, another seed each: {grown / len(others):.1f} MB")
 
 
-PARTS = {"core": core, "page": page, "glance": glance, "start": start, "memory": memory}
+PARTS = {"core": core, "page": page, "heads": heads, "glance": glance, "start": start, "memory": memory}
 
 
 if __name__ == "__main__":

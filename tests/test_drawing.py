@@ -1,9 +1,15 @@
 """The drawing's files are joined in one scope: each name may stand once, and every file is used."""
 
+import itertools
+import json
 import re
 from collections import Counter
+from dataclasses import fields
 
 from mha_core.figures import assets
+from mha_core.figures.cells import Memory, Statistics
+from mha_core.figures.header import DEFAULTS
+from mha_core.figures.texts import VIEW, constant_json
 
 NAMED = re.compile(r"^(?:async )?(?:function\*?|class|const|let) (\w+)", re.MULTILINE)
 
@@ -40,3 +46,20 @@ def test_no_script_writes_markup_from_anything_but_our_own_formulas():
         if name.endswith(".js")
     }
     assert {name: count for name, count in writers.items() if count} == {"panel.js": 1}
+
+
+def test_what_python_and_the_drawing_both_read_is_written_down_in_python_alone():
+    constant = json.loads(constant_json())
+    assert constant["view"] == list(VIEW)
+    assert constant["format"] == {
+        "defaults": DEFAULTS,
+        "statistics": [each.name for each in fields(Statistics)],
+        "memory": [each.name for each in fields(Memory)],
+    }
+    scripts = " ".join(text for name, text in TEXTS.items() if name.endswith(".js")).replace(LOOKED_AT, "")
+    for names in (VIEW, constant["format"]["statistics"], constant["format"]["memory"]):
+        for one, other in itertools.pairwise(names):
+            assert not re.search(rf"[\"']{one}[\"'],\s*[\"']{other}[\"']", scripts), (one, other)
+
+
+LOOKED_AT = '["low", "high", "mean", "deviation"]'  # the four that are written with every digit

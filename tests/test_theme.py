@@ -21,7 +21,7 @@ import pytest
 
 from mha_core.axes import WORDS
 from mha_core.figures import theme
-from mha_core.figures.theme import AXES, NEUTRALS, ROLES, SCALES, colour_at, ink_on, ramp, role_paint
+from mha_core.figures.theme import AXES, NEUTRALS, ROLE, ROLES, SCALES, colour_at, ink_on, mix, ramp
 
 THEMES: tuple[theme.Theme, ...] = ("light", "dark")
 BOTH = pytest.mark.parametrize("side", THEMES)
@@ -270,7 +270,7 @@ def everything_behind_digits(side: theme.Theme) -> list[str]:
     page = NEUTRALS["page"].of(side)
     scales = [colour for scale in SCALES.values() for colour in levels(scale.of(side), 101)]
     ramps = [colour for word in AXES for colour in ramp(AXES[word].of(side), page, 8)]
-    return scales + ramps + [role_paint(colour.of(side), page) for colour in ROLES.values()]
+    return scales + ramps + [mix(colour.of(side), page, ROLE) for colour in ROLES.values()]
 
 
 @BOTH
@@ -397,7 +397,7 @@ def strong_ramp(word: str, side: theme.Theme) -> list[str]:
 
 
 def role_paints(side: theme.Theme) -> dict[str, str]:
-    return {role: role_paint(colour.of(side), NEUTRALS["page"].of(side)) for role, colour in ROLES.items()}
+    return {role: mix(colour.of(side), NEUTRALS["page"].of(side), ROLE) for role, colour in ROLES.items()}
 
 
 # 2.3 is just noticeable; two colours 6 apart have clearly another name side by side, but both are purples.
@@ -433,7 +433,7 @@ def test_a_ramp_runs_from_a_fifth_of_the_colour_to_nearly_all_of_it() -> None:
     assert ramp("#000000", "#ffffff", 2) == ("#cccccc", "#0d0d0d")
     assert ramp("#000000", "#ffffff", 1) == ("#666666",)
     assert ramp("#000000", "#ffffff", 0) == ()
-    assert role_paint("#000000", "#ffffff") == "#333333"
+    assert mix("#000000", "#ffffff", ROLE) == "#333333"
 
 
 # Names, types and the way to the browser

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from mha_core.config import INPUTS, LAYOUTS, MASKS, SETTINGS, Config
-from mha_core.figures import follow
+from mha_core.config import INPUTS, LAYOUTS, MASKS, SETTINGS, WEIGHTS, Config
 from mha_core.figures import words as drawing
 from mha_core.figures.assets import FOLDER, SCRIPTS
 from mha_core.figures.texts import known_stages
+from mha_core.jobs import JOBS
 from mha_core.presets import PRESETS
+from mha_core.words import LISTS, listed
 from pages.frame import words as pages
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -57,7 +58,8 @@ def raised(root: Path) -> Iterator[tuple[str, str, set[str] | None]]:
     A sentence is a text, or a text in one of the tables below by a fixed key. Facts are None where they come
     as a dictionary made elsewhere.
     """
-    tables = {"WORDS": pages.WORDS, "TEMPLATES": follow.TEMPLATES}
+    tables = {"WORDS": pages.WORDS, "TEMPLATES": drawing.TEMPLATES, "LABELS": drawing.LABELS}
+    tables |= {"FIGURES": drawing.FIGURES, "MAP_LABELS": drawing.MAP_LABELS}
     for path in sorted([*(root / "mha_core").rglob("*.py"), *(root / "pages").rglob("*.py")]):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         constants = {
@@ -113,7 +115,15 @@ def facts_of(call: ast.Call, name: str) -> set[str] | None:
 
 
 RAISED = list(raised(ROOT))
-TABLES = {"pages": pages.WORDS, "drawing": drawing.WORDS, "follow": follow.TEMPLATES}
+TABLES = {
+    "pages": pages.WORDS,
+    "drawing": drawing.WORDS,
+    "followed": drawing.TEMPLATES,
+    "labels": drawing.LABELS,
+    "figures": drawing.FIGURES,
+    "figures' labels": drawing.MAP_LABELS,
+    "lists": LISTS,
+}
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -123,7 +133,7 @@ def test_every_word_of_a_table_is_whole(table):
 
 
 def test_every_heading_of_the_arithmetic_is_whole():
-    headings = [text for row in follow.COLUMNS.values() for text in row.values() if text]
+    headings = [text for row in drawing.COLUMNS.values() for text in row.values() if text]
     assert [text for text in headings if faults(text)] == []
     assert set().union(*map(places, headings)) == {"left", "right"}
 
@@ -148,7 +158,7 @@ def test_sentences_of_errors_end_as_sentences_do():
     assert [text for text in said if not text.endswith((".", "{reason}")) and text not in ENDLESS] == []
 
 
-ENDLESS = {follow.TEMPLATES[key] for key in ("strip_row", "strip_word", "strip_one")}  # labels
+ENDLESS = {*drawing.LABELS.values(), *drawing.MAP_LABELS.values()}
 
 
 def test_the_drawings_places_are_the_ones_that_it_can_find():
@@ -158,7 +168,7 @@ def test_the_drawings_places_are_the_ones_that_it_can_find():
 
 
 def test_no_table_of_the_drawings_words_hides_a_word_of_another():
-    parts = (drawing.COMMON, drawing.OVERVIEW, drawing.GRID, drawing.STAGE)
+    parts = (drawing.COMMON, drawing.OVERVIEW, drawing.GRID, drawing.STAGE, drawing.MAPS)
     assert sum(map(len, parts)) == len(drawing.WORDS)
 
 
@@ -170,7 +180,9 @@ def test_what_is_said_of_stages_settings_and_presets_is_whole():
     labels = [text for stage in stages for text in (stage.title, stage.operation)]
     labels += [setting.label for setting in SETTINGS.values()]
     labels += [preset.label for preset in PRESETS.values()]
-    labels += [*MASKS.values(), *LAYOUTS.values(), *INPUTS.values()]
+    labels += [*MASKS.values(), *LAYOUTS.values(), *INPUTS.values(), *WEIGHTS.values()]
+    sentences += [text for job in JOBS.values() for text in (job.sentence, job.causal) if text]
+    labels += [job.label for job in JOBS.values()]
     assert len(sentences) > 30
     for text in sentences + labels:
         assert text == text.strip() != "", text
@@ -217,8 +229,18 @@ def test_every_word_of_the_pages_is_used():
 
 
 def test_every_sentence_about_a_followed_number_is_used():
-    used = keys_used(ROOT, "mha_core", "TEMPLATES")
-    assert unused(follow.TEMPLATES, used) == []
+    for name in ("TEMPLATES", "LABELS", "FIGURES", "MAP_LABELS"):
+        used = keys_used(ROOT, "mha_core", name)
+        assert unused(getattr(drawing, name), used) == [], name
+
+
+def test_every_pattern_of_a_list_has_a_place_for_what_stands_before_and_after():
+    assert {kind: places(pattern) for kind, pattern in LISTS.items()} == {
+        kind: {"before", "after"} for kind in LISTS
+    }
+    assert listed((1, 2, 4)) == "1, 2, 4"
+    assert listed(("{a}", "b"), "either") == "{a} or b"
+    assert (listed(["one"]), listed([])) == ("one", "")
 
 
 @pytest.mark.parametrize("folder", ["pages"])

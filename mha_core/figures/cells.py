@@ -6,6 +6,7 @@ needs to know is a fact of the stage's row.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -13,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mha_core.axes import Edge, edges
+from mha_core.axes import Edge, by_item, edges
 from mha_core.listing import filled
 from mha_core.origins import ORIGINS, item_sizes, labels, roots
 from mha_core.run import Trace
@@ -56,7 +57,11 @@ class Piece:
 
 @dataclass(frozen=True)
 class Memory:
-    """How a whole tensor lies in memory; `view_of` names the first tensor that shares its storage, if any."""
+    """How a whole tensor lies in memory.
+
+    `view_of` names the first tensor that shares its storage, if any. `bytes` are what its numbers take there:
+    a number that is read again and again along an axis of stride 0 counts once.
+    """
 
     strides: tuple[int, ...]
     offset: int
@@ -76,7 +81,8 @@ class Block:
         shape: its true shape, all batch items.
         values: what its numbers are (signed, probability, flag).
         paint: the paint it opens in.
-        limit: signed colours run from -limit to +limit: the 99.5 % quantile of this tensor's own size.
+        limit: signed colours run from -limit to +limit: the 99.5 % quantile of this tensor's own size, or,
+            where that is 0, the median of what is not 0.
         shared: the limit it shares with the tensors it is compared with.
         hidden: the flag tensor that says which of its cells are masked, or nothing.
         role: q, k or v where all its cells are of one role, else nothing.
@@ -141,12 +147,19 @@ def places(pipeline: Pipeline) -> dict[str, tuple[int, int | None, int]]:
         sources = [found[source] for source in tensor_inputs(pipeline, stage)]
         inside = [column for part, column, _ in sources if part == row and column is not None]
         column: int | None = max(inside) + 1 if inside else 0
-        if not sources and number > 0:
+        if number > 0 and not sources and _joins(pipeline, stage):
             column = None
         for made in stage.makes:
             alike = sum((row, column) == (part, depth) for part, depth, _ in found.values())
             found[made.name] = (row, column, alike)
     return found
+
+
+def _joins(pipeline: Pipeline, stage: Stage) -> bool:
+    """Say whether what a stage makes is only read beside other tensors: then it stands aside of their way."""
+    mine = {made.name for made in stage.makes}
+    readers = [set(tensor_inputs(pipeline, other)) for other in pipeline]
+    return any(mine & read and read - mine for read in readers)
 
 
 def hidden_by(pipeline: Pipeline, name: str) -> str:
@@ -178,11 +191,17 @@ def statistics(values: np.ndarray) -> tuple[Statistics, float]:
     least = BINS * float(np.spacing(max(abs(low), abs(high))))
     half = 0.0 if high - low > least else max(0.5, least)
     counts, _ = np.histogram(wide, BINS, (low - half, high + half))
-    sorted_sizes = np.abs(finite)
-    place = min(int(np.ceil(0.995 * finite.size)), finite.size) - 1
-    limit = float(np.partition(sorted_sizes, place)[place])
+    sizes = np.abs(finite)
+    limit = _quantile(sizes, 0.995)
+    if not limit and sizes.any():  # nearly all are 0: the middle of the rest, so that small ones are seen too
+        limit = _quantile(sizes[sizes > 0], 0.5)
     facts = (low, high, float(wide.mean()), float(wide.std()))
     return Statistics(*facts, finite.size, nan, flat.size - finite.size - nan, tuple(counts.tolist())), limit
+
+
+def _quantile(sizes: np.ndarray, part: float) -> float:
+    place = min(int(np.ceil(part * sizes.size)), sizes.size) - 1
+    return float(np.partition(sizes, place)[place])
 
 
 def widened(tensor: Tensor) -> np.ndarray:
@@ -192,14 +211,21 @@ def widened(tensor: Tensor) -> np.ndarray:
 
 
 def item_of(trace: Trace, name: str, item: int) -> Tensor:
-    """Return one batch item of a tensor, its batch axis kept with size 1."""
+    """Return one batch item of a tensor, its batch axis kept with size 1; the whole of one without items."""
+    if not by_item(trace.made(name).axes):
+        return trace.window(name)
     return trace.window(name, batch=slice(item, item + 1))
+
+
+def first_of(trace: Trace, name: str, item: int) -> int:
+    """Return where one batch item of a tensor stands on its first axis: 0 where that is not the batch."""
+    return item if by_item(trace.made(name).axes) else 0
 
 
 def whole_item(trace: Trace, name: str, item: int) -> Piece:
     """Return one batch item of a tensor as one piece."""
     values = item_of(trace, name, item)
-    return Piece((item, *[0] * (values.ndim - 1)), (1,) * values.ndim, values)
+    return Piece((first_of(trace, name, item), *[0] * (values.ndim - 1)), (1,) * values.ndim, values)
 
 
 def faces(trace: Trace, name: str, item: int) -> tuple[Piece, ...]:
@@ -207,19 +233,19 @@ def faces(trace: Trace, name: str, item: int) -> tuple[Piece, ...]:
 
     Axes longer than FACE are thinned out: every n-th real cell, never a mean.
     """
-    tensor = trace[name]
+    tensor, at = trace[name], first_of(trace, name, item)
     leading, (rows, columns) = tensor.shape[1:-2], tensor.shape[-2:]
     across, down = -(-columns // FACE), -(-rows // FACE)
     step = (1, *[1] * len(leading), down, across)
-    start = (item, *[0] * (tensor.ndim - 1))
+    start = (at, *[0] * (tensor.ndim - 1))
     front = trace[name][
-        (slice(item, item + 1), *[slice(0, 1)] * len(leading), slice(0, None, down), slice(0, None, across))
+        (slice(at, at + 1), *[slice(0, 1)] * len(leading), slice(0, None, down), slice(0, None, across))
     ]
     found = [Piece(start, step, front)]
     if leading:
-        every = (slice(item, item + 1), *[slice(None)] * len(leading))
+        every = (slice(at, at + 1), *[slice(None)] * len(leading))
         found.append(Piece(start, step, tensor[(*every, slice(0, 1), slice(0, None, across))]))
-        last = (item, *[0] * (tensor.ndim - 2), columns - 1)
+        last = (at, *[0] * (tensor.ndim - 2), columns - 1)
         found.append(Piece(last, step, tensor[(*every, slice(0, None, down), slice(columns - 1, None))]))
     return tuple(found)
 
@@ -236,22 +262,26 @@ def opened(trace: Trace, name: str, item: int, sheet: int) -> tuple[Piece, ...]:
     one = whole.values[:, :1].nbytes
     stop = min(sheet + max(1, BUDGET // one), whole.values.shape[1])
     axis = edges(trace.made(name).axes)[1].key
-    sheets = trace.window(name, batch=slice(item, item + 1), **{axis: slice(sheet, stop)})
-    return (Piece((item, sheet, 0, 0), whole.step, sheets),)
+    sheets = trace.window(name, **{axis: slice(sheet, stop)})
+    at = first_of(trace, name, item)
+    return (Piece((at, sheet, 0, 0), whole.step, sheets[at : at + 1]),)
 
 
-def describe(trace: Trace, item: int = 0, open_name: str = "", sheet: int = 0) -> Picture:
+def describe(
+    trace: Trace, item: int = 0, open_name: str = "", sheet: int = 0, budget: int = BUDGET
+) -> Picture:
     """Describe one batch item of a run, for the drawing.
 
-    Up to BUDGET bytes the item is described whole. Above, only the cells on the faces and the open tensor's.
+    Up to the budget the item is described whole. Above, only the cells on the faces and the open tensor's.
 
     Args:
         trace: the run.
         item: the batch item in front.
         open_name: the tensor whose stage is open, where one is.
         sheet: the first sheet that is wanted of it.
+        budget: bytes of an item up to which all of it is wanted.
     """
-    whole = sum(_own_bytes(trace, name) for name in trace.names) <= BUDGET
+    whole = sum(own_bytes(trace, name) for name in trace.names) <= budget
     sizes, where = item_sizes(trace.config.sizes), places(trace.pipeline)
     known = _known(trace, item)
     blocks = []
@@ -315,7 +345,7 @@ def _origins(trace: Trace, name: str) -> dict[str, Tensor]:
     return {paint: origin for paint, origin in found.items() if origin is not None}
 
 
-def _own_bytes(trace: Trace, name: str) -> int:
+def own_bytes(trace: Trace, name: str) -> int:
     """Count the bytes that a tensor, of any one item, sends: none where an earlier one holds them already."""
     tensor = trace[name]
     size = max(4, tensor.element_size()) if tensor.is_floating_point() else tensor.element_size()  # widened
@@ -333,10 +363,11 @@ def _shared_with(trace: Trace, name: str) -> str:
 
 def _memory(trace: Trace, name: str) -> Memory:
     tensor = trace[name]
+    steps = zip(tensor.shape, tensor.stride(), strict=True)
     return Memory(
         strides=tuple(tensor.stride()),
         offset=int(tensor.storage_offset()),
         contiguous=tensor.is_contiguous(),
         view_of=_shared_with(trace, name),
-        bytes=tensor.numel() * tensor.element_size(),
+        bytes=tensor.element_size() * math.prod(size for size, step in steps if step),
     )

@@ -10,48 +10,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mha_core.axes import Edge, edges, split_index
 from mha_core.errors import InputError
-from mha_core.figures.cells import ROLES, statistics, widened
-from mha_core.inputs import vocabulary
-from mha_core.origins import boxes, item_sizes, one_item, ranges, roots, trail
+from mha_core.figures.cells import statistics, widened
+from mha_core.figures.said import Teller, number, written
+from mha_core.figures.sums import Sums
+from mha_core.figures.words import LABELS, TEMPLATES
+from mha_core.inputs import TABLES, vocabulary
+from mha_core.origins import boxes, item_sizes, kept_out, roots, trail
 from mha_core.run import Trace
-from mha_core.stage import Arithmetic, Cell
+from mha_core.stage import Cell
 from mha_core.words import listed, say
 
-TEMPLATES = {
-    "start": "{cell} is {value}: {place}.",
-    "same_before": "It is the same number as {cell}, at place {flat} of its memory.",
-    "same_after": "It is handed on unchanged as {cell}, at place {flat} of its memory.",
-    "read": "It was made with {count} numbers of {name}: {place}.",
-    "read_one": "It was made with {cell} = {value}: {place}.",
-    "read_single": "It was made with one number of {name}: {place}.",
-    "fed": "It takes part in {count} numbers of {name}: {place}.",
-    "fed_one": "It takes part in {cell} = {value}: {place}.",
-    "sum": "The {count} terms add up to {total} in float64; the run, in {dtype}, shows {shown}: {apart} "
-    "apart.",
-    "sum_one": "The one term is {total} in float64; the run, in {dtype}, shows {shown}: {apart} apart.",
-    "share_one": "The row has one key, whose share is {total}; the run, in {dtype}, shows {shown}: {apart} "
-    "apart.",
-    "quotient": "{number} divided by {divisor} is {total} in float64; the run, in {dtype}, shows {shown}: "
-    "{apart} apart.",
-    "share": "The exponential of this score, divided by {divisor} (the sum of all {count}), is {total} in "
-    "float64; the run, in {dtype}, shows {shown}: {apart} apart. The row's largest score is taken off "
-    "first, which changes nothing in the quotient.",
-    "strip_row": "row {row} of {name}",
-    "strip_word": "the row of “{word}” in {name}",
-    "strip_one": "{name}[{row}]",
-    "no_cell": "There is no cell {given}; {reason}",
-    "no_tensor": "this run has no tensor of that name. Its tensors are {known}.",
-    "no_index": "{name} has shape {shape}, so its cells go from {first} to {last}.",
-}
-
-COLUMNS = {
-    "sum": {"term": "term", "left": "{left}", "right": "{right}", "value": "product"},
-    "terms": {"term": "term", "left": "", "right": "", "value": "number"},
-    "quotient": {"term": "number", "left": "{left}", "right": "", "value": "number"},
-    "share": {"term": "score", "left": "{left}", "right": "", "value": "exponential"},
-}
+__all__ = ["Follower", "follow_json", "number", "read_cell", "spelled", "written"]
 
 LONGEST_STRIP = 4096
 
@@ -64,28 +34,14 @@ def read_cell(trace: Trace, text: str) -> tuple[str, Cell]:
     """
     name, *places = text.split(".")
     if name not in trace.names:
-        reason = say(TEMPLATES["no_tensor"], known=listed(trace.names))
-        raise InputError(TEMPLATES["no_cell"], given=text, reason=reason)
+        raise InputError(TEMPLATES["no_tensor"], given=text, known=listed(trace.names))
     shape = tuple(trace[name].shape)
     index = tuple(int(place) for place in places if place.isascii() and place.isdigit() and len(place) < 9)
     if len(index) != len(places) or len(index) != len(shape) or any(map(int.__ge__, index, shape)):
         last = ".".join([name, *(str(size - 1) for size in shape)])
         first = ".".join([name, *("0" for _ in shape)])
-        reason = say(TEMPLATES["no_index"], name=name, shape=shape, first=first, last=last)
-        raise InputError(TEMPLATES["no_cell"], given=text, reason=reason)
+        raise InputError(TEMPLATES["no_index"], given=text, name=name, shape=shape, first=first, last=last)
     return name, index
-
-
-def number(value: float, digits: int = 9) -> str:
-    """Write a number with its digits, as the drawing does: nine name a float32, seventeen a float64."""
-    if not math.isfinite(value):
-        return "NaN" if math.isnan(value) else ("∞" if value > 0 else "−∞")
-    return (f"{value:.{digits}g}" if digits < 17 else repr(value)).replace("-", "−")
-
-
-def written(name: str, index: Cell) -> str:
-    """Write a cell: `q[0, 3, 2, 17]`."""
-    return f"{name}[{listed(index)}]"
 
 
 class Follower:
@@ -94,67 +50,21 @@ class Follower:
     def __init__(self, trace: Trace, name: str, cell: Cell) -> None:
         """Follow `cell` of tensor `name` through `trace`."""
         self.trace, self.name, self.cell, self.item = trace, name, cell, cell[0]
-        self.sizes = trace.config.sizes
-        self.digits = 17 if trace.config.dtype == "float64" else 9
+        self.teller = Teller(trace, self.item)
+        self.worked = Sums(self.teller)
         self.marks = trail(trace, name, cell)
         self.one = {other: self._single(other) for other in self.marks}
 
     def _single(self, name: str) -> Cell | None:
-        found = self.marks[name].nonzero()
-        return self._absolute(name, tuple(found[0].tolist())) if len(found) == 1 else None
+        return self._only(name, self.marks[name])
 
-    def _absolute(self, name: str, index: Cell) -> Cell:
+    def _only(self, name: str, cells: Tensor) -> Cell | None:
+        """Return the one marked cell; None where there are several."""
+        found = cells.nonzero()
+        if len(found) != 1:
+            return None
+        index = tuple(found[0].tolist())
         return (self.item, *index[1:]) if name in self.trace.names else index
-
-    def value(self, name: str, index: Cell) -> float:
-        """Return the number that the run shows."""
-        return float(self.trace[name][index])
-
-    def edges_of(self, name: str) -> tuple[Edge, ...]:
-        """Return a tensor's edges; a parameter's are the plain words of its two sides."""
-        return edges(self.trace.made(name).axes)
-
-    def place(self, name: str, index: Cell) -> str:
-        """Say where a cell stands, in the words of its axes: head 3, query 2 “saw”, head_dim 17."""
-        found = []
-        for edge, at in zip(self.edges_of(name)[1:], index[1:], strict=True):
-            for word, part in split_index(edge, at, self.sizes).items():
-                if word != "1":
-                    found.append(self._index(word, part))
-        return listed(found)
-
-    def _index(self, word: str, at: int) -> str:
-        if word == "qkv":
-            return ROLES[at]
-        words = self.trace.config.words
-        if words and word in ("token", "query", "key"):
-            return f"{word} {at} “{words[self.item][at]}”"
-        return f"{word} {at}"
-
-    def region(self, name: str) -> str:
-        """Say where marked cells lie: the range along every axis."""
-        cells = self.marks[name]
-        if name not in self.trace.names:
-            labels = ["row", "column"][: cells.ndim]
-        else:
-            labels = [edge.label for edge in self.edges_of(name)]
-        found = []
-        for axis, label in enumerate(labels):
-            if name in self.trace.names and axis == 0:
-                continue
-            others = tuple(other for other in range(cells.ndim) if other != axis)
-            along = cells.any(dim=others) if others else cells
-            spans = ranges(along.nonzero().flatten().tolist())
-            found.append(f"{label} " + listed(self._span(label, low, high) for low, high in spans))
-        return listed(found)
-
-    def _span(self, label: str, low: int, high: int) -> str:
-        words = self.trace.config.words
-        if high - low > 1:
-            return f"{low} to {high - 1}"
-        return (
-            f"{low} “{words[self.item][low]}”" if words and label in ("token", "query", "key") else str(low)
-        )
 
     def flat(self, name: str, index: Cell) -> int:
         """Return the offset in the tensor's memory, as torch counts it."""
@@ -164,7 +74,7 @@ class Follower:
 
     def moves(self) -> list[dict[str, Any]]:
         """Return the same number through the stages that only move it, in order."""
-        known = roots(self.trace.pipeline, item_sizes(self.sizes))
+        known = roots(self.trace.pipeline, item_sizes(self.trace.config.sizes))
         mine = known[self.name][0]
         return [
             {"name": other, "index": list(index), "flat": self.flat(other, index)}
@@ -177,86 +87,73 @@ class Follower:
         moved = {move["name"]: move for move in self.moves()}
         order = self.trace.names
         start = order.index(self.name)
-        first = self._sentence("start", self.name, self.cell)
+        first = [self._sentence("start", self.name, self.cell), *self.worked.reasons(self.name, self.cell)]
         before = [
-            self._step(other, "before", "read", moved)
+            sentence
             for other in reversed(order[:start])
             if other in self.marks
+            for sentence in self._step(other, "before", "read", moved)
         ]
-        aside = [self._step(other, "before", "read", moved) for other in self.marks if other not in order]
+        aside = [
+            sentence
+            for other in self.marks
+            if other not in order
+            for sentence in self._step(other, "before", "read", moved)
+        ]
         after = [
-            self._step(other, "after", "fed", moved) for other in order[start + 1 :] if other in self.marks
+            sentence
+            for other in order[start + 1 :]
+            if other in self.marks
+            for sentence in self._step(other, "after", "fed", moved)
         ]
-        return [first, *before, *aside, *after]
+        return [*first, *before, *aside, *after, *self._end(order[start:])]
 
-    def _step(self, name: str, side: str, kind: str, moved: Mapping[str, Any]) -> str:
+    def _step(self, name: str, side: str, kind: str, moved: Mapping[str, Any]) -> list[str]:
         index = self.one[name]
         if name in moved:
-            return self._sentence(f"same_{side}", name, tuple(moved[name]["index"]))
+            return [self._sentence(f"same_{side}", name, tuple(moved[name]["index"]))]
         if index is not None and name in self.trace.names:
-            return self._sentence(f"{kind}_one", name, index)
+            return [self._sentence(f"{kind}_one", name, index), *self.worked.reasons(name, index)]
         count = int(self.marks[name].sum())
-        key = "read_single" if kind == "read" and count == 1 else kind
-        return say(TEMPLATES[key], count=count, name=name, place=self.region(name))
+        many = "read_flags" if self.teller.is_flag(name) else "read"
+        key = kind if kind == "fed" else ("read_single" if count == 1 else many)
+        return [say(TEMPLATES[key], count=count, name=name, place=self.teller.region(name, self.marks[name]))]
+
+    def _end(self, onward: tuple[str, ...]) -> list[str]:
+        """Say where another number was put in its place, and whether no later step reads it."""
+        found = []
+        reached = {name: self.marks[name] for name in onward if name in self.marks}
+        for stage in self.trace.pipeline:
+            mine = {source: reached[source] for source in stage.inputs.values() if source in reached}
+            for name, cells in kept_out(stage, mine, self.worked.available).items():
+                index = self._only(name, cells)
+                if index is not None:
+                    found.append(say(TEMPLATES["kept_out_one"], cell=written(name, index)))
+                    found += self.worked.reasons(name, index, with_flag=True)
+                else:
+                    place = self.teller.region(name, cells)
+                    count = int(cells.sum())
+                    found.append(say(TEMPLATES["kept_out"], count=count, name=name, place=place))
+        ends = onward[1:] and not any(name in reached for name in onward[-1:])
+        return [*found, *([say(TEMPLATES["nowhere"])] if ends else [])]
 
     def _sentence(self, key: str, name: str, index: Cell) -> str:
         return say(
             TEMPLATES[key],
             cell=written(name, index),
-            value=number(self.value(name, index), self.digits),
-            place=self.place(name, index),
+            value=self.teller.text(name, index),
+            place=self.teller.place(name, index),
             flat=self.flat(name, index),
         )
 
     def sums(self) -> dict[str, Any]:
         """Return the arithmetic of every marked cell that stands alone in its tensor and was computed."""
-        available = one_item(self.trace, self.item)
-        found = {}
-        for name in self.trace.names:
-            index, stage = self.one.get(name), self.trace.stage(name)
-            if index is not None and stage.worked is not None:
-                worked = stage.worked(name, (0, *index[1:]), available)
-                found[name] = self._worked(name, index, worked)
-        return found
-
-    def _worked(self, name: str, index: Cell, worked: Arithmetic) -> dict[str, Any]:
-        shown = self.value(name, index)
-        first = worked.terms[0]
-        names = [source for source, _ in first.cells]
-        facts = {"left": names[0], "right": names[1] if len(names) > 1 else ""}
-        products = any(len(term.factors) > 1 for term in worked.terms)
-        columns = "terms" if worked.joined_by == "sum" and not products else worked.joined_by
-        alone = f"{worked.joined_by}_one" if len(worked.terms) == 1 else worked.joined_by
-        sentence = say(
-            TEMPLATES.get(alone, TEMPLATES[worked.joined_by]),
-            count=len(worked.terms),
-            total=number(worked.total, 17),
-            shown=number(shown, self.digits),
-            apart=number(abs(worked.total - shown), 2),
-            dtype=self.trace.config.dtype,
-            divisor=number(worked.divisor or 0.0, 17),
-            number=number(first.value, 17),
-        )
-        return {
-            "index": list(index),
-            "joined_by": worked.joined_by,
-            "divisor": worked.divisor,
-            "chosen": worked.chosen,
-            "total": worked.total,
-            "shown": shown,
-            "sentence": sentence,
-            "columns": [say(template, **facts) for template in COLUMNS[columns].values()],
-            "rows": [
-                [
-                    " · ".join(written(source, self._absolute(source, at)) for source, at in term.cells),
-                    # where others are multiplied, a bias is not: it stands under the products alone
-                    None if worked.joined_by == "sum" and len(term.factors) == 1 else term.factors[0],
-                    term.factors[1] if len(term.factors) > 1 else None,
-                    term.value,
-                ]
-                for term in worked.terms
-            ],
+        tables = {
+            name: self.worked.table(name, index)
+            for name in self.trace.names
+            if (index := self.one.get(name)) is not None
         }
+        return {name: table for name, table in tables.items() if table is not None}
 
     def strips(self) -> list[dict[str, Any]]:
         """Return the rows of parameters that the number was made with."""
@@ -287,9 +184,9 @@ class Follower:
         return found
 
     def _strip_label(self, name: str, row: int, axes: int) -> str:
-        if name == "embedding":
-            return say(TEMPLATES["strip_word"], word=vocabulary(self.trace.config)[row], name=name)
-        return say(TEMPLATES["strip_row" if axes > 1 else "strip_one"], row=row, name=name)
+        kind = TABLES.get(name, "row" if axes > 1 else "one")
+        words = vocabulary(self.trace.config) if kind == "word" else ()
+        return say(LABELS[f"strip_{kind}"], name=name, row=row, word=words[row] if words else "")
 
     def as_dict(self, identity: str) -> dict[str, Any]:
         """Return all of it for the drawing."""
@@ -298,7 +195,7 @@ class Follower:
             "cell": ".".join([self.name, *map(str, self.cell)]),
             "name": self.name,
             "index": list(self.cell),
-            "value": self.value(self.name, self.cell),
+            "value": self.teller.value(self.name, self.cell),
             "marks": {
                 name: {
                     "one": None if self.one[name] is None else list(self.one[name] or ()),

@@ -10,13 +10,18 @@ from latex2mathml.converter import convert
 
 from mha_core.axes import WORDS as AXIS_MEANINGS
 from mha_core.axes import edges
+from mha_core.figures.header import FORMAT
 from mha_core.figures.theme import browser_theme
 from mha_core.figures.words import WORDS
 from mha_core.inputs import INPUT_STAGES
 from mha_core.listing import code
 from mha_core.masks import RULES, mask_stage
+from mha_core.parameters import parameter_pipeline
 from mha_core.run import PIPELINES
-from mha_core.stage import Stage
+from mha_core.stage import Stage, unbiased
+
+VIEW = ("stage", "cell", "batch", "paint", "lens")
+"""What is on show, in an address: keys that the drawing writes and the pages hand on."""
 
 
 @lru_cache(maxsize=1)
@@ -24,6 +29,8 @@ def known_stages() -> dict[Stage, str]:
     """Return every stage that ships, with the key of its text."""
     stages = [*INPUT_STAGES.values(), *map(mask_stage, RULES)]
     stages += [stage for pipeline in PIPELINES.values() for stage in pipeline]
+    stages += map(unbiased, tuple(stages))
+    stages += [stage for layout in PIPELINES for stage in parameter_pipeline(layout, bias=True)]
     keys: dict[Stage, str] = {}
     for stage in dict.fromkeys(stages):
         alike = sum(other.key == stage.key for other in keys)
@@ -61,6 +68,8 @@ def constant_json() -> str:
     """Return everything constant as JSON; the drawing is given it once."""
     return json.dumps(
         {
+            "format": FORMAT,
+            "view": VIEW,
             "words": WORDS,
             "axes": AXIS_MEANINGS,
             "edges": {made.axes: _edges(made.axes) for stage in known_stages() for made in stage.makes},

@@ -72,6 +72,13 @@ AXES: dict[str, Colour] = {
 
 ROLES: dict[str, Colour] = {"q": AXES["query"], "k": AXES["key"], "v": AXES["v"]}
 
+# What a check found. Never told by colour alone: a sign and a word stand beside it.
+VERDICTS: dict[str, Colour] = {
+    "held": Themed("#17663a", "#86d9a0"),
+    "broke": Themed("#a8201a", "#ff9b93"),
+    "silent": NEUTRALS["muted"],
+}
+
 
 def _stops(listed: str) -> Stops:
     return tuple(listed.split())
@@ -132,11 +139,6 @@ def ramp(colour: str, page: str, n: int) -> Stops:
     if n == 1:
         return (mix(colour, page, LONE),)
     return tuple(mix(colour, page, first + (last - first) * index / (n - 1)) for index in range(n))
-
-
-def role_paint(colour: str, page: str) -> str:
-    """Return the paint of the cells that come from one role."""
-    return mix(colour, page, ROLE)
 
 
 def colour_at(stops: Sequence[str], fraction: float) -> str:

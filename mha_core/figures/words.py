@@ -5,7 +5,10 @@ The JavaScript holds none of them; it fills the places by name.
 
 from __future__ import annotations
 
+from mha_core.words import LISTS
+
 COMMON = {
+    **{f"list_{kind}": pattern for kind, pattern in LISTS.items()},
     "beside_tabs": "Which tensor is shown",
     "index": "{name}[{index}]",
     "nan": "NaN: not a number",
@@ -115,10 +118,8 @@ STAGE: dict[str, str] = {
     "origin_of_token": "token",
     "origin_of_head": "head",
     "origin_of_role": "role",
-    "lacks_1": "Numbers of {name} have no single {first} of origin.",
-    "lacks_2": "Numbers of {name} have no single {first} or {second} of origin.",
-    "lacks_3": "Numbers of {name} have no single {first}, {second} or {third} of origin.",
-    "lacks_chosen": "{reason} So it is painted by value.",
+    "lacks": "Numbers of {name} have no single {origins} of origin.",
+    "lacks_chosen": "Numbers of {name} have no single {origins} of origin. So it is painted by value.",
     "batch_item": "Batch item",
     "batch_of": "of {count}",
     "batch_item_does": "The batch holds {count} inputs that never mix; one of them is drawn.",
@@ -167,20 +168,32 @@ STAGE: dict[str, str] = {
     "chain_label": "The same number, step by step",
     "flat_offset": "number {flat} in memory",
     "follow_words": "Its whole way in words and numbers",
-    "sum_of": "How {cell} was computed",
+    "how_sum": "How {cell} was computed",
+    "how_quotient": "How {cell} was computed",
+    "how_share": "How {cell} was computed",
+    "how_rule": "How {cell} was decided",
+    "how_fill": "How {cell} was decided",
     "sum_label": "The arithmetic, row by row",
     "sum_exponentials": "sum of the exponentials",
     "sum_divisor": "divided by",
     "total_sum": "sum",
     "total_quotient": "quotient",
     "total_share": "its share of the sum",
+    "total_rule": "hidden by any rule",
+    "total_fill": "stands in the cell",
     "sum_shown": "shown here",
     "sum_more": "Show the other {count} rows",
     "sums_elsewhere": "In {name} there is no arithmetic of it to show; there is in:",
-    "sums_nowhere": "There is no arithmetic to show: this number was drawn, filled in or only moved.",
+    "sums_nowhere": "There is no arithmetic to show: this number was drawn or only moved.",
     "strip_range": "{count} numbers, coloured from −{limit} to +{limit}",
     "strip_one": "{value}, coloured from −{limit} to +{limit}",
     "strip_picture": "{label}: {range}",
+    # in a page without a server
+    "offline_live": "Open the live view",
+    "offline_one": "This page needs no server, and knows the way of one number.",
+    "offline_follow": "Follow {cell}",
+    "offline_none": "This page needs no server; a number can be followed in the live view.",
+    "offline_missing": "The way of {cell} is not in this page.",
     # statistics and memory
     "facts": "Statistics and memory",
     "facts_numbers": "Numbers of batch item {item}",
@@ -196,6 +209,7 @@ STAGE: dict[str, str] = {
     "dtype": "kind of number",
     "device": "device",
     "see_layouts": "See both layouts side by side",
+    "see_weights": "See the weights as blocks",
     "source": "Source: {source}",
     "strides": "strides",
     "offset": "offset of the first number",
@@ -204,6 +218,8 @@ STAGE: dict[str, str] = {
     "yes": "yes",
     "no": "no",
     "shares_memory": "{name} shares its memory with {other}: nothing was copied.",
+    "repeats_memory": "{name} has {count} cells and holds only {bytes} bytes: along {axes} the stride is 0, so that every "
+    "index reads the same memory.",
     "own_memory": "{name} has memory of its own for its {count} numbers.",
     "moves_explained": "Strides say how far apart in memory two neighbours along an axis lie. reshape, view and permute only "
     "change shape and strides; no number moves. Only where no strides fit the new shape does reshape copy.",
@@ -240,4 +256,176 @@ STAGE: dict[str, str] = {
     "flag_no": "seen",
 }
 
-WORDS = {**COMMON, **OVERVIEW, **GRID, **STAGE}
+MAPS: dict[str, str] = {
+    # saving a picture
+    "save_picture": "Save picture",
+    "save_picture_does": "Save what is drawn as a file.",
+    "save_svg": "SVG",
+    "save_svg_does": "Lines and letters, sharp at any size.",
+    "save_png": "PNG",
+    "save_png_does": "Pixels, twice as many as on the screen.",
+    "picture_saved": "{file} is with your downloads.",
+    "picture_none": "There is nothing to save yet.",
+    # one map: its cells, its links, its table
+    "map_cell": "{row}, {column}: {value}",
+    "map_cell_hidden": "{row}, {column}: {value}, hidden by the mask",
+    "map_cell_nan": "{row}, {column}: {value}, not a number",
+    "links_list": "{title}: pick a query",
+    "links_pick": "Pick a query to see where it looks.",
+    "links_all": "{title}: a line joins every query to each key it may see; the larger the weight, the wider the line. "
+    "Pick a query to read its weights.",
+    "links_many": "{title}: there are too many words to draw every line. Pick a query to see where it looks.",
+    "links_picked": "{query} looks at {weights}. Keys below 0.02: {less}. Keys hidden by the mask: {hidden}.",
+    "links_none": "{query} looks at no key with a weight of 0.02 or more. Keys below 0.02: {less}. Keys hidden by the "
+    "mask: {hidden}.",
+    "links_nan": "The weights of {query} are NaN, not numbers: the mask hides every key from it, or a number before them "
+    "was not finite.",
+    "links_weight": "{key} with {weight}",
+    "walk_open": "These numbers as a table",
+    "walk_close": "Close the table",
+    "walk_keys": "Arrow keys move from cell to cell, Home and End to the ends of a row, Page Up and Page Down by a page, "
+    "Escape leaves the cells.",
+    "walk_corner": "{rows} ↓ {columns} →",
+    "walk_sum": "sum",
+    "walk_row_sum": "sum of {row}: {value}",
+    "walk_column_sum": "sum of {column}: {value}",
+    "walk_no_sum": "no number stands here",
+    "walk_window": "{axis} {first} to {last} of {size}",
+    "walk_rows_previous": "Previous rows",
+    "walk_rows_next": "Next rows",
+    "walk_columns_previous": "Previous columns",
+    "walk_columns_next": "Next columns",
+}
+
+PAGE: dict[str, str] = {
+    # the page that needs no server
+    "title": "Multi-head attention, stage by stage",
+    "about": "One run in one file: every number is the run's own, and neither a server nor a network is needed.",
+    "batch": "Batch item {item} of {count} is in this page; the others are not.",
+    "live": "Open the live view",
+    "settings": "The settings of this run",
+    "too_old": "This browser cannot unpack the page's numbers; a newer one can.",
+    "no_script": "The numbers are drawn by JavaScript, which is switched off here.",
+}
+
+WORDS = {**COMMON, **OVERVIEW, **GRID, **STAGE, **MAPS}
+"""What the drawing itself says."""
+
+TEMPLATES = {
+    # where a followed number comes from and goes to
+    "start": "{cell} is {value}: {place}.",
+    "same_before": "It is the same number as {cell}, at place {flat} of its memory.",
+    "same_after": "It is handed on unchanged as {cell}, at place {flat} of its memory.",
+    "read": "It was made with {count} numbers of {name}: {place}.",
+    "read_one": "It was made with {cell} = {value}: {place}.",
+    "read_single": "It was made with one number of {name}: {place}.",
+    "read_flags": "It was made with {count} flags of {name}: {place}.",
+    "fed": "It takes part in {count} numbers of {name}: {place}.",
+    "fed_one": "It takes part in {cell} = {value}: {place}.",
+    "kept_out": "It takes no part in {count} numbers of {name}, where others are put in its place: {place}.",
+    "kept_out_one": "It takes no part in {cell}, where another number is put in its place.",
+    "nowhere": "It goes no further.",
+    # how it was computed
+    "sum": "The {count} terms add up to {total} in float64; the run, in {dtype}, shows {shown}: {apart} apart.",
+    "sum_one": "The one term is {total} in float64; the run, in {dtype}, shows {shown}: {apart} apart.",
+    "share_one": "The row has one key, whose share is {total}; the run, in {dtype}, shows {shown}: {apart} apart.",
+    "quotient": "{number} divided by {divisor} is {total} in float64; the run, in {dtype}, shows {shown}: {apart} apart.",
+    "share": "The exponential of this score, divided by {divisor} (the sum of all {count}), is {total} in float64; the run, "
+    "in {dtype}, shows {shown}: {apart} apart. The row's largest score is taken off first, which changes nothing in the "
+    "quotient.",
+    # how it was decided: each comparison with its numbers, then the flag; what the flag does
+    "rule_later_true": "Here {key} comes later than {query} ({first} > {second}), so it is hidden.",
+    "rule_later_false": "Here {key} does not come later than {query} ({first} ≤ {second}).",
+    "rule_filling_true": "Here {key} lies at or beyond the length of its batch item ({first} ≥ {second}): it is filling, so "
+    "it is hidden.",
+    "rule_filling_false": "Here {key} lies before the length of its batch item ({first} < {second}): it is no filling.",
+    "flag_true": "{cell} is True, which hides the key from the query.",
+    "flag_false": "{cell} is False: the query may see the key.",
+    "flag_none": "This mask has no rule: {cell} is False, as everywhere, and hides nothing.",
+    "fill_true": "{flag} is True, which hides: {total} is filled in, and the number that stood there is not read.",
+    "fill_false": "{flag} is False: {kept} = {total} stays; the run, in {dtype}, shows {shown}: {apart} apart.",
+    # a link to no cell
+    "no_tensor": "There is no cell {given}: this run has no tensor of that name. Its tensors are {known}.",
+    "no_index": "There is no cell {given}: {name} has shape {shape}, so its cells go from {first} to {last}.",
+}
+"""What the server says of a followed number."""
+
+LABELS = {
+    "cell": "{name}[{index}]",
+    "true": "True",
+    "false": "False",
+    # places
+    "place": "{word} {index}",
+    "place_word": "{word} {index} “{text}”",
+    "index_word": "{index} “{text}”",
+    "range": "{first} to {last}",
+    "row": "row",
+    "column": "column",
+    # rules that were compared
+    "rule_later": "key later than query",
+    "rule_filling": "key at or beyond the length",
+    # rows of parameters
+    "strip_row": "row {row} of {name}",
+    "strip_word": "the row of “{word}” in {name}",
+    "strip_token": "the row of place {row} in {name}",
+    "strip_one": "{name}[{row}]",
+}
+"""What it calls cells, places and rows."""
+
+COLUMNS = {
+    "sum": {"term": "term", "left": "{left}", "right": "{right}", "value": "product"},
+    "terms": {"term": "term", "left": "", "right": "", "value": "number"},
+    "quotient": {"term": "number", "left": "{left}", "right": "", "value": "number"},
+    "share": {"term": "score", "left": "{left}", "right": "", "value": "exponential"},
+    "rule": {"term": "rule", "left": "key", "right": "compared with", "value": "hides"},
+    "fill": {"term": "cell", "left": "", "right": "", "value": "value"},
+}
+"""The headings of the tables of arithmetic, by how the terms are joined."""
+
+# The heatmaps' words: they are filled in Python, so the drawing does not carry them.
+FIGURES: dict[str, str] = {
+    "of_heads": "{name}, batch item {item}: heads {first} to {last} of {heads}, each with {queries} queries (rows) and {keys} "
+    "keys (columns).",
+    "of_head": "{name}, batch item {item}: head {first} of {heads}, with {queries} queries (rows) and {keys} keys (columns).",
+    "of_mean": "{name}, batch item {item}: the mean over {heads} heads, with {queries} queries (rows) and {keys} keys "
+    "(columns).",
+    "minus_uniform": "What is left beyond what the mask alone would make: 0 is even attention over the visible keys.",
+    "minus_head": "0 is where both heads agree.",
+    "minus_mask": "0 is where the two masks make no difference.",
+    "minus_seed": "The same layers on two inputs; 0 is where both agree.",
+    "minus_text": "The same layers on two texts; 0 is where both agree.",
+    "range": "The numbers run from {low} to {high}.",
+    "nothing_finite": "None of the numbers is finite.",
+    "largest": "The largest: {cells}.",
+    "masked": "{masked} of {cells} cells of a map are masked and hatched.",
+    "nan": "{count} numbers are NaN (not a number) and marked ×.",
+    "infinite": "{count} numbers are infinite and marked ∞.",
+}
+
+MAP_LABELS: dict[str, str] = {
+    "head": "head {head}",
+    "mean": "mean over heads",
+    "word_index": "{word} {index}",
+    "almost_nothing": "<0.01",
+    "query": "query ↓",
+    "key": "key →",
+    "title_uniform": "{name} minus uniform attention",
+    "title_head": "{name} minus head {value}",
+    "title_mask": "{name} minus {name} with mask {value}",
+    "title_seed": "{name} minus {name} of the input of seed {value}",
+    "title_text": "{name} minus {name} of another text",
+    "cell": "{value} ({title}, query {query}, key {key})",
+    "count_nan": "{title}, {count} × NaN",
+    "count_infinite": "{title}, {count} × ∞",
+    "bar_probability": "weight",
+    "bar_probability_spread": "weight, colours<br>spread out for<br>small weights",
+    "bar_signed": "±{limit}",
+    "bar_signed_clipped": "±{limit}, beyond<br>it the colour<br>of the end",
+    "row_sum": "row sum",
+    "column_sum": "column sum",
+    "hover": "query {query}<br>key {key}<br>{value}",
+    "hover_masked": "query {query}<br>key {key}<br>{value} {masked}",
+    "is_masked": "(masked)",
+    "hover_row_sum": "query {query}<br>row sum {value}",
+    "hover_column_sum": "key {key}<br>column sum {value}",
+}

@@ -2,19 +2,29 @@
 
 import json
 import threading
+from typing import Any
 
 import streamlit as st
 from torch import nn
 
 from mha_core import Config, Stage, Trace, run
+from mha_core.compare import Selected, Wanted, other_config, other_run, select
 from mha_core.config import held_bytes, multiplications
-from mha_core.errors import ExplorerError
+from mha_core.errors import ExplorerError, InputError
 from mha_core.figures.cells import describe
 from mha_core.figures.follow import follow_json
+from mha_core.figures.maps import Maps, describe_maps
+from mha_core.figures.pack_map import pack_map
 from mha_core.figures.to_bytes import Beside, run_bytes, run_id
-from mha_core.inputs import initial
+from mha_core.figures.to_plotly import Look, figure
 from mha_core.layouts import Readings, read_both_ways
+from mha_core.measures import HeadMeasures, measure
+from mha_core.parameters import parameter_trace
+from mha_core.planted import decided_by, layers
+from mha_core.proofs import Proof, prove
 from mha_core.run import pipeline_for
+from mha_core.shares import Added, Score, added, products, striking_cell
+from mha_core.takeaway import script as takeaway
 from mha_core.words import say
 from pages.frame.words import WORDS
 
@@ -89,18 +99,12 @@ def _run_large(config: Config) -> Trace:
 
 @st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=BY_SETTINGS)
 def _trace(config: Config) -> Trace:
-    return run(config, parameters=_parameters(_weights_of(config)))
+    return run(config, parameters=_parameters(decided_by(config)))
 
 
 @st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=BY_SETTINGS)
 def _parameters(config: Config) -> dict[str, nn.Linear]:
-    return initial(config)
-
-
-def _weights_of(config: Config) -> Config:
-    """Return settings that draw the same weights: all that does not decide them at its default."""
-    keep = ("input_dim", "d_model", "num_heads", "bias", "layout", "seed", "gain")
-    return Config(**{name: getattr(config, name) for name in keep})
+    return layers(config)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=BY_SETTINGS)
@@ -108,6 +112,23 @@ def picture(config: Config, item: int, open_name: str, sheet: int, notes: tuple[
     """Return one batch item of a run, packed for the drawing. `open_name` matters only for large runs."""
     shown = trace(config)
     return run_bytes(shown, describe(shown, item, open_name, sheet), notes, identity(config, item))
+
+
+def proofs(config: Config, side: str = "") -> tuple[Proof, ...]:
+    """Return what the checks find in a run, or in one of the readings in two layouts.
+
+    The rows of qkv_layer are held to be as they were written, also where a reading takes them for others.
+    """
+    if not side:
+        return _proofs(config, side, trace(config), None)
+    both = readings(config)
+    assert both is not None, "readings that are not there have no proofs"
+    return _proofs(config, side, getattr(both, side), both.written(side))
+
+
+@st.cache_resource(max_entries=256, show_spinner=False, hash_funcs=BY_SETTINGS)
+def _proofs(config: Config, side: str, _shown: Trace, _written: str | None) -> tuple[Proof, ...]:
+    return prove(_shown, layout=_written)
 
 
 def readings(config: Config) -> Readings | None:
@@ -122,7 +143,7 @@ def readings(config: Config) -> Readings | None:
 
 @st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=BY_SETTINGS)
 def _readings(config: Config) -> Readings:
-    return read_both_ways(config, _parameters(_weights_of(config)))
+    return read_both_ways(config, _parameters(decided_by(config)))
 
 
 @st.cache_resource(max_entries=1, show_spinner=True, hash_funcs=BY_SETTINGS)
@@ -131,10 +152,57 @@ def _large_readings(config: Config) -> Readings:
 
 
 @st.cache_resource(max_entries=32, show_spinner=False, hash_funcs={**BY_SETTINGS, Beside: repr})
-def beside(config: Config, side: str, item: int, open_name: str, shown: Beside) -> bytes:
+def beside(config: Config, side: str, item: int, open_name: str, sheet: int, shown: Beside) -> bytes:  # noqa: PLR0913, PLR0917 - what is in front, by name
     """Return one of two runs side by side, packed: `side` is a field of the readings."""
     run_of = getattr(readings(config), side)
-    return run_bytes(run_of, describe(run_of, item, open_name), (), f"{identity(config, item)}-{side}", shown)
+    picture_of = describe(run_of, item, open_name, sheet)
+    return run_bytes(run_of, picture_of, (), f"{identity(config, item)}-{side}", shown)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=BY_SETTINGS)
+def script(config: Config, link: str) -> str:
+    """Return the script of a run: to write it, the weights are drawn again and every tensor is hashed."""
+    return takeaway.script(trace(config), link)
+
+
+MOST = 2_000_000
+"""Numbers of the first layer's weight up to which they are drawn: one tensor, opened, is sent whole."""
+
+
+def weights_count(config: Config) -> int:
+    """Count the numbers of the first layer's weight."""
+    return 3 * config.d_model * config.input_dim
+
+
+@st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=BY_SETTINGS)
+def weights(config: Config) -> Trace | None:
+    """Return the layers of a run, taken apart; None where they are too large to be drawn."""
+    if weights_count(config) > MOST:
+        return None
+    return parameter_trace(config, trace(config).parameters)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=BY_SETTINGS)
+def weights_picture(config: Config, open_name: str, sheet: int) -> bytes:
+    """Return the weights, packed for the drawing."""
+    shown = weights(config)
+    assert shown is not None, "the page has asked"
+    return run_bytes(shown, describe(shown, 0, open_name, sheet), (), weights_identity(config))
+
+
+def weights_identity(config: Config) -> str:
+    """Return the name under which the drawing knows the weights of a run."""
+    return f"{identity(config, 0)}-weights"
+
+
+def weights_followed(config: Config, cell: str) -> str:
+    """Return what is known of a followed cell of the weights, as `followed` does of a run's."""
+    shown = weights(config)
+    assert shown is not None, "the page has asked"
+    try:
+        return follow_json(shown, cell, weights_identity(config))
+    except ExplorerError as error:
+        return json.dumps({"cell": None, "sentence": str(error)})
 
 
 def identity(config: Config, item: int) -> str:
@@ -153,3 +221,81 @@ def followed(config: Config, cell: str, item: int) -> str:
 @st.cache_resource(max_entries=128, show_spinner=False, hash_funcs=BY_SETTINGS)
 def _followed(config: Config, cell: str, item: int) -> str:
     return follow_json(trace(config), cell, identity(config, item))
+
+
+# The page of heads. What is large (the run) is kept by `trace`; a figure holds numbers of its maps alone.
+
+BY_CHOICE = {**BY_SETTINGS, Wanted: repr, Look: repr}
+
+
+@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=BY_CHOICE)
+def maps(config: Config, item: int, wanted: Wanted) -> Maps:
+    """Return the description of some heads' maps.
+
+    Raises:
+        ExplorerError: what is to be taken away cannot be.
+    """
+    return describe_maps(trace(config), _selected(config, item, wanted))
+
+
+def _selected(config: Config, item: int, wanted: Wanted) -> Selected:
+    return select(trace(config), item, wanted, _other(config, wanted.minus, wanted.value))
+
+
+def _other(config: Config, minus: str, value: str) -> Trace | None:
+    """Return the run that is compared with, if there is one: large ones one at a time."""
+    other = other_config(config, minus, value)
+    if other is None:
+        return None
+    needed = held_bytes(config) + held_bytes(other)
+    if needed > ALLOWED:
+        facts = {"needed": in_bytes(needed), "allowed": in_bytes(ALLOWED)}
+        raise InputError(WORDS["two_too_large"], **facts)
+    make = _other_run if held_bytes(other) <= LARGE else _large_other_run
+    return make(config, minus, value)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=BY_SETTINGS)
+def _other_run(config: Config, minus: str, value: str) -> Trace | None:
+    return other_run(trace(config), minus, value)
+
+
+@st.cache_resource(max_entries=1, show_spinner=False, hash_funcs=BY_SETTINGS)
+def _large_other_run(config: Config, minus: str, value: str) -> Trace | None:
+    return other_run(trace(config), minus, value)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False, hash_funcs=BY_CHOICE)
+def heads_figure(config: Config, item: int, wanted: Wanted, dressed: Look) -> Any:
+    """Return the Plotly figure of some heads' maps. Shared: it is not to be changed."""
+    return figure(maps(config, item, wanted), dressed)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=BY_CHOICE)
+def one_map(config: Config, item: int, wanted: Wanted, title: str, picked: int | None) -> bytes:
+    """Return the first of some heads' maps, packed for the links and for the table that can be walked."""
+    selected, described = _selected(config, item, wanted), maps(config, item, wanted)
+    return pack_map(trace(config), selected, described, title, picked)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=BY_SETTINGS)
+def measures(config: Config, item: int | None) -> tuple[HeadMeasures, ...]:
+    """Return the measures of every head, of one batch item or over all."""
+    return measure(trace(config), item)
+
+
+def striking(config: Config, item: int, head: int, query: int | None, key: int | None) -> tuple[int, int]:
+    """Return a query and a key to look at: as they are given, else where a head's weight is largest."""
+    return striking_cell(trace(config), item, head, query, key)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=BY_SETTINGS)
+def score(config: Config, item: int, head: int, query: int, key: int) -> Score:
+    """Return one score taken apart."""
+    return products(trace(config), item, head, query, key)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False, hash_funcs=BY_SETTINGS)
+def head_sums(config: Config, item: int, query: int) -> Added:
+    """Return what every head adds to one query's row of out."""
+    return added(trace(config), item, query)

@@ -69,13 +69,26 @@ MIDDLEWARE = [Middleware(SecurityHeaders)]
 
 @asynccontextmanager
 async def warm_up(_app: Any) -> AsyncIterator[None]:
-    """Pay for the imports and the first run before the health check turns green."""
-    import torch  # here, not above: AppTest and a first page frame do without it
+    """Pay for what the first picture needs before the health check turns green: imports, a run, its bytes."""
+    import pandas  # noqa: F401 - Streamlit loads it with the first data of a component
+    import torch  # here, not above: AppTest does without it
 
-    import mha_core
+    from mha_core.compare import Wanted, select
+    from mha_core.figures.cells import describe
+    from mha_core.figures.maps import describe_maps
+    from mha_core.figures.texts import constant_json
+    from mha_core.figures.to_bytes import run_bytes
+    from mha_core.figures.to_plotly import Look, figure
+    from mha_core.presets import FIRST, PRESETS
+    from mha_core.run import run
+    from pages.frame import show, take  # noqa: F401 - and with them settings, caches and the drawing's script
 
     torch.set_num_threads(1)  # one visitor's matrices are tiny: a second thread only costs
-    mha_core.run(mha_core.Config())
+    first = run(PRESETS[FIRST].config)
+    run_bytes(first, describe(first), show.notes_of(first))
+    constant_json()
+    # a first figure takes ten times as long as the next: Plotly loads its parts when they are asked for
+    figure(describe_maps(first, select(first, 0, Wanted())), Look())
     gc.collect()
     gc.freeze()  # a full collection walks everything torch made: 120 ms at a time, holding all visitors up
     yield

@@ -3,15 +3,17 @@
 import html
 import re
 import string
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 from mha_core import Config, Trace
+from mha_core.origins import ranges
+from mha_core.planted import JOBS, jobs_of
 from mha_core.presets import PRESETS
-from mha_core.words import say
-from pages.frame import settings
+from mha_core.words import listed, say
+from pages.frame import drawing, settings
 from pages.frame.words import WORDS
 
 # Streamlit's own header holds only its menu: the way between pages moves up into it, so that the first
@@ -23,8 +25,11 @@ STYLE = """
 [data-testid="stHeader"] div { pointer-events: none; }
 [data-testid="stHeader"] button, [data-testid="stStatusWidget"] { pointer-events: auto; }
 .st-key-frame { gap: .5rem; margin-top: -2.75rem; position: relative; }
+.st-key-library { position: absolute; }
 .st-key-ways { padding-right: 3rem; min-height: 2.5rem; }
 .st-key-settings, .st-key-settings-second { gap: .5rem; }
+.st-key-take-inside { width: min(42rem, 86vw); gap: .5rem; }
+.st-key-take-address { position: absolute; }
 .st-key-text textarea { field-sizing: content; min-height: 2.5rem; height: auto !important; }
 .st-key-ways b { white-space: nowrap; }
 .st-key-preset button[data-selected="true"] p { color: CanvasText; }
@@ -38,23 +43,35 @@ STYLE = """
   .st-key-settings-first { gap: .5rem; }
   .st-key-settings-second > * { flex: 1 1 28% !important; min-width: 0 !important; width: auto !important; }
   .st-key-settings-second > .st-key-text { flex-basis: 100% !important; }
+  .st-key-plant button { padding-inline: .3rem; }
   .sentence { font-size: .95rem; }
 }
 </style>
 """
 
 
-def frame(pages: Sequence[StreamlitPage]) -> None:
-    """Draw what stands above every page, and settle the settings of this run."""
-    settled = settings.settle()
+def frame(
+    pages: Sequence[StreamlitPage],
+    page: StreamlitPage,
+    take_away: Callable[[StreamlitPage], None],
+) -> None:
+    """Draw what stands above every page, and settle the settings of this run.
+
+    Args:
+        pages: all pages, in the order of the links to them.
+        page: the one that is run.
+        take_away: draws what can be taken away of the view.
+    """
+    settled = settings.settle(page.url_path)
     with st.container(key="frame"):
         with st.container(horizontal=True, vertical_alignment="center", key="ways"):
             skip = f'<a class="skip" href="#picture">{WORDS["skip"]}</a>'
             st.html(f"{STYLE}{skip}<b>{WORDS['title']}</b>", width="content")
-            for page in pages:
-                st.page_link(page, label=page.title, query_params=settings.whole_link())
-        settings.strip()
+            for each in pages:
+                st.page_link(each, label=each.title, query_params=settings.whole_link(each.url_path))
+        settings.strip(lambda: take_away(page))
         say_all(settled.sentences)
+        drawing.library()
 
 
 def say_all(sentences: Sequence[str]) -> None:
@@ -94,21 +111,54 @@ def say_what(settled: settings.Settled, sentence: str, preset: bool = True) -> N
 
 def notes_of(trace: Trace) -> tuple[str, ...]:
     """Return what is worth saying of a run beside its picture: where it ran, and gentle notes."""
-    return (*trace.notes, *wholly_hidden(trace.config), *alike(trace.config))
+    return (*trace.notes, *weights_said(trace.config), *wholly_hidden(trace.config), *alike(trace.config))
+
+
+def weights_said(config: Config) -> tuple[str, ...]:
+    """Say what the weights are: freshly initialised, or planted, with every head's job."""
+    jobs = jobs_of(config)
+    if not jobs:
+        return (WORDS["fresh"],)
+    named = [say(WORDS["head_job"], head=head, job=JOBS[job].label) for head, job in enumerate(jobs)]
+    planted = say(WORDS["planted_heads"], jobs=listed(named))
+    blind = not config.positions and any(JOBS[job].by_position for job in jobs)
+    return (planted, WORDS["planted_blind"]) if blind else (planted,)
 
 
 def wholly_hidden(config: Config) -> tuple[str, ...]:
     """Say which batch items have no real token, where the mask hides filling: their weights are NaN."""
-    if config.mask not in ("padding", "both") or 0 not in config.item_lengths:
+    empty = [item for item, length in enumerate(config.item_lengths) if length == 0]
+    if config.mask not in ("padding", "both") or not empty:
         return ()
-    return (say(WORDS["wholly_hidden"], item=config.item_lengths.index(0)),)
+    if len(empty) == 1:
+        return (say(WORDS["wholly_hidden"], item=empty[0]),)
+    spans = [
+        say(WORDS["from_to"], first=first, last=stop - 1) if stop - first > 1 else first
+        for first, stop in ranges(empty)
+    ]
+    return (say(WORDS["wholly_hidden_many"], items=listed(spans)),)
+
+
+MIXED_UP = {
+    "batch_size": "batch",
+    "sequence_length": "token",
+    "num_heads": "head",
+    "head_dim": "head_dim",
+    "qkv": "qkv",
+    "input_dim": "input_dim",
+    "d_model": "d_model",
+}
+"""The sizes by which axes are told apart, and the axis of each; query and key are always as long as token."""
 
 
 def alike(config: Config) -> tuple[str, ...]:
-    """Say which two axes have the same size, where mixing them up would not show."""
-    pairs = (("sequence_length", "num_heads"), ("sequence_length", "head_dim"), ("num_heads", "head_dim"))
-    return tuple(
-        say(WORDS["alike"], first=first, second=second, size=getattr(config, first))
-        for first, second in pairs
-        if getattr(config, first) == getattr(config, second) > 1
-    )
+    """Say in one sentence which axes have the same size, where mixing them up would not show."""
+    groups: dict[int, list[str]] = {}
+    for word, axis in MIXED_UP.items():
+        groups.setdefault(config.sizes[axis], []).append(word)
+    said = [
+        say(WORDS["alike_group"], axes=listed(words), size=size)
+        for size, words in groups.items()
+        if size > 1 and len(words) > 1
+    ]
+    return (say(WORDS["alike"], groups=listed(said, "parts")),) if said else ()

@@ -4,7 +4,7 @@ import json
 
 import streamlit as st
 
-from pages.frame import cache, drawing, settings, show
+from pages.frame import cache, drawing, proof, settings, show
 from pages.frame.words import WORDS
 
 settled = settings.current()
@@ -26,3 +26,4 @@ def walkthrough() -> None:
 
 
 walkthrough()
+proof.strip(settled.config)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from playwright.sync_api import Browser, BrowserContext
 
-from tests.browser.driver import SECONDS, Visit
+from tests.browser.driver import SECONDS, WALK_READY, Visit
 
 
 @pytest.fixture(autouse=True)
@@ -33,6 +33,7 @@ def visit(browser: Browser, server: str) -> Iterator[Callable[..., Visit]]:
         height: int = 768,
         scheme: Any = "light",
         init: str = "",
+        ready: str = WALK_READY,
         **asked: Any,
     ) -> Visit:
         size = {"width": width, "height": height}
@@ -42,7 +43,7 @@ def visit(browser: Browser, server: str) -> Iterator[Callable[..., Visit]]:
             context.add_init_script(init)
         made = Visit(context.new_page(), base)
         visits.append(made)
-        return made.goto(path, **asked)
+        return made.goto(path, ready, **asked)
 
     yield opened
     faults = [fault for each in visits for fault in each.faults]

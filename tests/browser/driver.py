@@ -21,7 +21,13 @@ SECONDS = 15
 STEP = 20  # milliseconds between two looks
 
 # Streamlit asks these two beside a deep link before it asks them at the root, where they are.
-ASKED_BY_STREAMLIT = ("/layouts/_stcore/health", "/layouts/_stcore/host-config")
+ASKED_BY_STREAMLIT = tuple(
+    f"/{page}/_stcore/{file}"
+    for page in ("layouts", "heads", "weights", "reference")
+    for file in ("health", "host-config")
+)
+
+WALK_READY = "globalThis.attentionExplorer?.shown?.root.dataset.run"
 
 Index = tuple[int, ...]
 Colour = tuple[int, ...]
@@ -79,11 +85,11 @@ class Visit:
     def address(self) -> dict[str, str]:
         return dict(parse_qsl(urlsplit(self.page.url).query, keep_blank_values=True))
 
-    def goto(self, path: str = "/", **asked: Any) -> "Visit":
-        """Open an address and wait for the picture."""
+    def goto(self, path: str = "/", ready: str = WALK_READY, **asked: Any) -> "Visit":
+        """Open an address and wait for the picture: until `ready`, an expression in the page, is true."""
         query = urlencode(asked, quote_via=quote)
         self.page.goto(f"{self.base}{path}{'?' if query else ''}{query}")
-        self.wait("globalThis.attentionExplorer?.shown?.root.dataset.run")
+        wait_until(self.page, f"() => {ready}")
         return self
 
     def wait(self, expression: str, argument: Any = None) -> Any:

@@ -106,7 +106,7 @@ def expected(block: Block, value: float, index: tuple[int, ...], paint: str, sch
     shape = (1, *block.shape[1:])
     label = int(np.broadcast_to(block.origins[paint].numpy(), shape)[(0, *index[1:])])
     if paint == "role":
-        return theme.role_paint(theme.ROLES["qkv"[label]].of(scheme), page)
+        return theme.mix(theme.ROLES["qkv"[label]].of(scheme), page, theme.ROLE)
     count = {"head": SENTENCE.num_heads, "token": SENTENCE.sequence_length}[paint]
     return theme.ramp(theme.AXES[paint].of(scheme), page, count)[label]
 

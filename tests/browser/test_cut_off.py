@@ -47,7 +47,7 @@ def test_with_the_connection_cut_the_walk_goes_on(visit):
     place = here.place("v", (0, 1, 2, 9))
     middle = (place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
     page = theme.NEUTRALS["page"].light
-    assert near(here.colours([middle])[0], channels(theme.role_paint(theme.ROLES["v"].light, page)))
+    assert near(here.colours([middle])[0], channels(theme.mix(theme.ROLES["v"].light, page, theme.ROLE)))
     here.key("next").click()
     assert here.address["stage"] == "mask"
     assert not [fault for fault in here.faults if fault.startswith("error")]

@@ -189,3 +189,34 @@ def test_a_reload_keeps_stage_paint_and_lens_with_the_followed_cell(visit):
     here.wait("shown.followed?.cell === given", cell)
     assert here.address == before
     assert here.ask("[shown.open, shown.view.paint, shown.view.lens]") == ["k", "head", "1.8"]
+
+
+def test_a_flag_and_a_filled_cell_tell_which_rule_decided(visit):
+    config = SENTENCE.but(mask="both", lengths=(5,))
+    trace = run(config)
+    here = visit(preset="sentence", mask="both", lengths=5, stage="mask")
+    here.drawn(config)
+    here.follow("mask", (0, 0, 2, 5))
+    assert here.key("follow-heading").inner_text() == "Following mask[0, 0, 2, 5] = True"
+    rows = here.root.locator(".mha-sum-table tbody tr")
+    assert [row.locator("th, td").all_inner_texts() for row in rows.all()] == [
+        ["key later than query", "5", "2", "True"],
+        ["key at or beyond the length", "5", "5", "True"],
+    ]
+    assert here.root.locator(".mha-sum-table tfoot td").all_inner_texts() == ["True", "True"]
+    words = here.root.locator(".mha-follow .mha-list li").all_inner_texts()
+    assert words == Follower(trace, "mask", (0, 0, 2, 5)).sentences()
+    assert any("(5 > 2)" in sentence for sentence in words)
+    here.key("strip.masked").click()
+    here.follow("masked", (0, 1, 2, 5))
+    assert here.root.locator(".mha-sum-table tbody tr").all_inner_texts() == ["mask[0, 0, 2, 5]\tTrue"]
+    assert here.root.locator(".mha-sum-table tfoot td").all_inner_texts() == ["−∞", "−∞"]
+    here.follow("masked", (0, 1, 4, 2))
+    kept = number(float(trace["scaled"][0, 1, 4, 2]), 9)
+    assert here.root.locator(".mha-sum-table tbody tr").count() == 2
+    assert here.root.locator(".mha-sum-table tfoot td").last.inner_text() == kept
+    here.key("strip.mask").click()  # ringed there too
+    here.page.mouse.move(1, 1)
+    ink = channels(theme.NEUTRALS["text"].light)
+    ring = here.colours(ring_points(here.place("mask", (0, 0, 4, 2))))
+    assert all(near(colour, ink, 8) for colour in ring)

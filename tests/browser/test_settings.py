@@ -3,6 +3,7 @@
 import pytest
 
 from mha_core import run
+from mha_core.config import MAX_TEXT
 from tests.browser.driver import SENTENCE, TUTORIAL, said, same, shown_value, some_cells
 
 pytestmark = pytest.mark.browser
@@ -83,8 +84,8 @@ def test_another_batch_item_is_fetched_and_stays_in_front_after_a_changed_settin
 def test_back_undoes_a_setting_and_no_glance(visit):
     here = visit()
     here.drawn(SENTENCE)
-    here.choose("num_heads", "5")
-    here.drawn(SENTENCE.but(num_heads=5))
+    here.choose("num_heads", "2")
+    here.drawn(SENTENCE.but(num_heads=2))
     entries = here.page.evaluate("history.length")
     here.key("block.k").click()
     here.key("strip.weights").click()
@@ -96,8 +97,20 @@ def test_back_undoes_a_setting_and_no_glance(visit):
     here.drawn(SENTENCE)
     assert "num_heads" not in here.address
     here.page.go_forward()
-    here.drawn(SENTENCE.but(num_heads=5))
+    here.drawn(SENTENCE.but(num_heads=2))
     here.wait("shown.open === 'context'")
-    assert here.address["num_heads"] == "5"
+    assert here.address["num_heads"] == "2"
     assert (here.address["stage"], here.address["paint"]) == ("context", "head")
-    assert here.page.get_by_role("combobox", name="num_heads").input_value() == "5"
+    assert here.page.get_by_role("combobox", name="num_heads").input_value() == "2"
+
+
+def test_the_longest_text_opens_again_from_its_address(visit):
+    text = "\n".join(" ".join(["🐈" * 62] * 38) for _ in range(2))  # every sign takes twelve in an address
+    text += "\n" + "w " * ((MAX_TEXT - len(text)) // 2)
+    assert MAX_TEXT - len(text) < 2
+    config = TUTORIAL.but(input="words", text=text)
+    here = visit(preset="tutorial", text=text)
+    here.drawn(config)
+    here.page.reload()
+    here.drawn(config)
+    assert here.ask("shown.run.tokens.length") == config.sequence_length == 106

@@ -50,7 +50,7 @@ def test_the_page_is_one_click_away_and_tells_the_largest_difference(visit):
 def test_the_stage_qkv_leads_to_the_page(visit):
     here = visit(stage="qkv")
     here.drawn(SENTENCE)
-    here.key("see").click()
+    here.key("see-layouts").click()
     here.wait("shown.run.beside && shown.root.isConnected")
     here.at_rest()
     assert here.page.url.startswith(f"{here.base}/layouts")
@@ -114,3 +114,30 @@ def test_a_link_between_pages_takes_along_what_was_chosen_since_the_server_last_
     here.wait("!shown.run?.beside && shown.open")
     assert here.ask("[shown.open, shown.view.paint]") == ["scores", "head"]
     assert here.address["stage"] == "scores"
+
+
+def test_further_sheets_and_windows_of_large_runs_come_when_they_are_opened(visit):
+    sizes = {"sequence_length": 128, "num_heads": 64, "d_model": 512}
+    config = TUTORIAL.but(**sizes)
+    both = read_both_ways(config)
+    here = visit("/layouts", preset="tutorial", sequence_length=128, num_heads=64)
+    here.wait("shown.run.beside")
+    here.at_rest()
+    assert here.ask("shown.run.whole") is False
+    here.root.nth(1).locator('[data-key="beside-weights"]').click()
+    for sheet in (0, 40, 63):
+        here.ask("shown.set({ lens: given })", f"{sheet}.0")
+        here.wait(f"shown.tensor.at([0, {sheet}, 5, 1]) !== undefined")
+        here.at_rest()
+        for side in SIDES:
+            index = (0, sheet, 5, 1)
+            found, at, value = said(hovered(here, side, "weights", index))
+            assert (found, at) == ("weights", index)
+            assert same(value, shown_value(getattr(both, side)["weights"], index)), (side, sheet)
+    here.root.nth(0).locator('[data-key="beside-qkv"]').click()
+    here.at_rest()
+    here.ask("shown.set({ lens: '0.1535' })")
+    index = (0, 127, 1535)
+    for side in SIDES:
+        value = said(hovered(here, side, "qkv", index))[2]
+        assert same(value, shown_value(getattr(both, side)["qkv"], index))

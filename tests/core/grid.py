@@ -21,6 +21,7 @@ INPUTS: dict[str, dict[str, Any]] = {
     "normal": {},
     "words in order": {"input": "words", "text": TEXT},
     "words": {"input": "words", "text": TEXT, "positions": False},
+    "planted": {"input": "words", "text": TEXT, "weights": "planted", "input_dim": 26, "d_model": 40},
     "given": {},
 }
 

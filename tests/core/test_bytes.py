@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from mha_core import Config, run
-from mha_core.config import DTYPES, LAYOUTS, MASKS
+from mha_core.config import DTYPES, LAYOUTS, MASKS, PAD
 from mha_core.errors import WindowError
 from mha_core.figures.cells import BUDGET, FACE, describe, faces, statistics, widened
+from mha_core.figures.texts import constant_json
 from mha_core.figures.to_bytes import Buffers, pack, run_bytes, run_id, unpack, unpacked
 from mha_core.listing import filled
 from mha_core.origins import item_sizes, labels
@@ -131,6 +132,23 @@ def test_a_join_without_permute_is_packed_as_it_ran():
     assert found["concat"]["pieces"][0]["at"] == found["context"]["pieces"][0]["at"]
 
 
+def held(tensor):
+    """The bytes of a tensor's numbers, each place in memory counted once."""
+    places = {
+        sum(at * stride for at, stride in zip(cell, tensor.stride(), strict=True))
+        for cell in product(*map(range, tensor.shape))
+    }
+    return len(places) * tensor.element_size()
+
+
+@pytest.mark.parametrize(("mask", "shared"), [("none", 1), ("causal", 2), ("padding", 7), ("both", 1)])
+def test_a_mask_that_is_laid_out_again_and_again_is_held_once(mask, shared):
+    trace = run(small(mask=mask, lengths=(7, 4)))
+    (memory,) = (block.memory for block in describe(trace).blocks if block.name == "mask")
+    assert memory.bytes == held(trace["mask"]) == 2 * 7 * 7 // shared
+    assert (0 in memory.strides) == (shared > 1)
+
+
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_what_shares_memory_is_sent_once(layout):
     trace = run(small(layout=layout, mask="causal"))
@@ -146,9 +164,21 @@ def test_what_shares_memory_is_sent_once(layout):
             "offset": trace[name].storage_offset(),
             "contiguous": trace[name].is_contiguous(),
             "view_of": "qkv" if starts[name] == starts["qkv"] and name != "qkv" else "",
-            "bytes": trace[name].numel() * trace[name].element_size(),
+            "bytes": held(trace[name]),
         }
     assert len({starts[name] for name in trace.names}) == 10  # all but qkv's views
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("bias", [True, False])
+def test_every_stage_that_ships_is_sent_with_its_text(layout, bias):
+    trace = run(small(layout=layout, bias=bias))
+    header, _ = unpack(run_bytes(trace, describe(trace)))
+    texts = json.loads(constant_json())["stages"]
+    said = {stage["makes"][0]: texts[stage["text"]] for stage in header["stages"]}
+    assert [stage.why for stage in trace.pipeline] == [text["why"] for text in said.values()]
+    for name in ("qkv", "out"):
+        assert ("<mi>b</mi>" in said[name]["formula"]) == bias
 
 
 # Above the budget.
@@ -278,7 +308,7 @@ def test_the_header_says_of_every_tensor_what_its_row_says(layout, mask):
     trace = run_kind("words in order", layout=layout, mask=mask)
     header, _ = unpack(run_bytes(trace, describe(trace, 1), notes=("a note",)))
     assert header["notes"] == ["a note"] and header["item"] == 1
-    assert header["tokens"] == ["rain", "fell", *["<pad>"] * 5]
+    assert header["tokens"] == ["rain", "fell", *[PAD] * 5]
     assert header["sizes"] == trace.config.sizes and header["id"] == run_id(trace.config)
     for tensor in header["tensors"]:
         made = trace.made(tensor["name"])

@@ -5,7 +5,18 @@ from dataclasses import FrozenInstanceError, fields
 import pytest
 
 from mha_core import Config, run
-from mha_core.config import DTYPES, INPUTS, LAYOUTS, MASKS, SETTINGS, divisors, nearest_heads
+from mha_core.config import (
+    DTYPES,
+    INPUTS,
+    LAYOUTS,
+    MASKS,
+    MAX_TEXT,
+    PAD,
+    SETTINGS,
+    WEIGHTS,
+    divisors,
+    nearest_heads,
+)
 from mha_core.errors import ConfigError
 from tests.core.grid import ONES
 
@@ -35,6 +46,8 @@ def test_the_defaults_are_the_tutorials():
         "gain": 1.0,
         "device": "cpu",
         "dtype": "float32",
+        "weights": "initial",
+        "jobs": (),
     }
     assert Config().head_dim == 64
 
@@ -123,7 +136,8 @@ def test_a_value_of_another_kind_is_refused(settings, sentence):
 
 
 @pytest.mark.parametrize(
-    ("name", "choices"), [("layout", LAYOUTS), ("mask", MASKS), ("input", INPUTS), ("dtype", DTYPES)]
+    ("name", "choices"),
+    [("layout", LAYOUTS), ("mask", MASKS), ("input", INPUTS), ("dtype", DTYPES), ("weights", WEIGHTS)],
 )
 @pytest.mark.parametrize("value", ["", "CAUSAL", "float8", None, 3, ["none"], {"none": 1}, "none "])
 def test_a_choice_that_is_none_is_refused_with_those_that_are(name, choices, value):
@@ -234,7 +248,7 @@ def words(text, **settings):
 def test_lines_become_batch_items_and_words_become_tokens():
     config = words("the cat  saw\n\n\tthe dog \n", batch_size=9, sequence_length=99)
     assert (config.batch_size, config.sequence_length) == (2, 3)
-    assert config.words == (("the", "cat", "saw"), ("the", "dog", "<pad>"))
+    assert config.words == (("the", "cat", "saw"), ("the", "dog", PAD))
     assert config.item_lengths == (3, 2)
 
 
@@ -275,6 +289,23 @@ def test_a_word_that_is_too_long_is_refused_with_both_numbers():
     assert str(refused(input="words", text="y " + "x" * 65)) == (
         "A word of the text has 65 characters; at most 64 fit."
     )
+
+
+def test_a_text_that_is_too_long_in_all_is_refused_with_both_numbers():
+    line = " ".join(["w" * 61] * 50)  # 3099 characters, and a line's end
+    assert words(f"{line}\n{'x ' * 127}")
+    for settings in ({"input": "words"}, {}):  # a text that is not used is in the link all the same
+        error = refused(text=f"{line}\n{line}", **settings)
+        assert str(error) == (
+            "The text has 6199 characters in all; at most 5000 fit, so that a link can hold it."
+        )
+        assert (error.setting, error.nearest) == ("text", None)
+    assert len(Config(text="w" * MAX_TEXT).text) == MAX_TEXT
+
+
+def test_the_fillings_name_is_no_word_that_can_be_typed():
+    (line,) = words(PAD).words
+    assert PAD not in line and "".join(line) == PAD.replace(" ", "")
 
 
 HOSTILE = [

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from mha_core import Config, run
-from mha_core.config import DTYPES, LAYOUTS
+from mha_core.config import DTYPES, LAYOUTS, PAD
 from mha_core.errors import InputError
 from mha_core.inputs import initial, linear, seed_of, sinusoids, vocabulary
 from tests.core.grid import INPUTS, ONES, own_x, run_kind, small
@@ -218,9 +218,16 @@ def test_filling_is_a_row_of_zeros_and_its_position():
     assert torch.equal(words("a b c\nd")["x"][1, 1:], sinusoids(3, 13).float()[1:])
 
 
+@pytest.mark.parametrize("typed", ["<pad>", "<PAD>", "pad", PAD])
+def test_no_typed_word_is_taken_for_filling(typed):
+    x = words(f"a b c d\n{typed}", positions=False)["x"][1]
+    count = len(typed.split())
+    assert (x[:count] != 0).all() and (x[count:] == 0).all()
+
+
 def test_the_vocabulary_stands_in_order_of_first_appearance():
     config = Config(input="words", text="b a b\nc")
-    assert vocabulary(config) == ("b", "a", "c", "<pad>")
+    assert vocabulary(config) == ("b", "a", "c", PAD)
     assert run(config).given["token_ids"].tolist() == [[0, 1, 0], [2, 3, 3]]
     assert vocabulary(Config()) == ()
 
@@ -280,7 +287,7 @@ def test_the_callers_layers_are_those_that_ran_and_stay_as_they_were():
 @pytest.mark.parametrize(
     ("names", "given"),
     [
-        pytest.param((), "nothing", id="none"),
+        pytest.param((), "", id="none"),
         pytest.param(("qkv_layer",), "qkv_layer", id="one missing"),
         pytest.param(("q_layer", "k_layer", "out_layer"), "k_layer, out_layer, q_layer", id="v missing"),
         pytest.param(("qkv_layer", "out_layer", "gate"), "gate, out_layer, qkv_layer", id="one too many"),
@@ -297,7 +304,8 @@ def test_layers_that_are_missing_or_too_many_are_named(names, given):
     with pytest.raises(InputError) as caught:
         run(small(), parameters=own)
     assert str(caught.value) == (
-        f"parameters has {given}; give qkv_layer and out_layer, or q_layer, k_layer, v_layer and out_layer."
+        f"parameters {f'has {given}' if given else 'is empty'}; give qkv_layer and out_layer, or q_layer, "
+        "k_layer, v_layer and out_layer."
     )
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from mha_core import Config, Made, Stage, run
 from mha_core.attention import compare, split_each
-from mha_core.listing import SIZES, code, filled
+from mha_core.listing import SIZES, code, filled, whole
 from mha_core.run import pipeline_for
 from mha_core.stage import maker_of
 from tests.core.grid import INPUTS, ONES, faulty_join, faulty_split, layouts_and_masks, run_kind, same, small
@@ -79,6 +79,21 @@ def test_a_text_that_is_not_what_ran_is_found():
     pipeline = tuple(wrong if each is stage else each for each in trace.pipeline)
     with pytest.raises(AssertionError, match="scores is not what this makes: scores = k @ q"):
         assert_texts_are_what_ran(replace(trace, pipeline=pipeline))
+
+
+@pytest.mark.parametrize("kind", INPUTS)
+@pytest.mark.parametrize("layout", ["per_head", "stacked"])
+def test_the_whole_listing_runs_as_it_stands_and_says_the_shapes(kind, layout):
+    trace = run_kind(kind, layout=layout, mask="both", lengths=(0, 4))
+    text = whole(trace)
+    namespace = {**trace.given, **trace.parameters, "math": math, "torch": torch}
+    with torch.inference_mode():
+        exec(text, namespace)
+    for name in trace.names:
+        assert same(namespace[name], trace[name]), name
+        assert f"# {name}: {tuple(trace[name].shape)} = {trace.made(name).axes}\n" in text
+    for place, stage in enumerate(trace.pipeline, 1):
+        assert f"# {place}. {stage.title}\n{code(stage)}\n" in text
 
 
 SYMBOLS = {

@@ -8,10 +8,22 @@ import torch
 from torch import Tensor, nn
 
 from mha_core import Config, run
-from mha_core.attention import softmax
+from mha_core.attention import hide, softmax
 from mha_core.axes import edges
 from mha_core.config import LAYOUTS, MASKS
-from mha_core.origins import boxes, fed, item_sizes, labels, one_item, ranges, read, roots, stand_ins, trail
+from mha_core.origins import (
+    boxes,
+    fed,
+    item_sizes,
+    kept_out,
+    labels,
+    one_item,
+    ranges,
+    read,
+    roots,
+    stand_ins,
+    trail,
+)
 from mha_core.run import pipeline_for
 from mha_core.stage import results
 from tests.core.grid import (
@@ -27,6 +39,7 @@ from tests.core.grid import (
     run_kind,
     same,
     small,
+    with_run,
 )
 
 # Brute force runs a stage once for every cell it reads: sizes from 2 to 5, the input's apart.
@@ -50,8 +63,18 @@ def values_of(stage, call):
         return torch.cat([tensor.flatten() for _, tensor in results(stage, stage.run(**call))])
 
 
+def flags_of(call):
+    """The flag tensors among a stage's arguments, by parameter."""
+    return {
+        name: value for name, value in call.items() if isinstance(value, Tensor) and value.dtype == torch.bool
+    }
+
+
 def influence(stage, available):
-    """Which outputs change with which inputs: for each input a bool matrix, its cells by all output cells."""
+    """Which outputs change with which inputs: for each input a bool matrix, its cells by all output cells.
+
+    A number is changed by a little, the flags being as they are; a flag is turned.
+    """
     call, leaves = stand_ins(stage, available)
     base = values_of(stage, call)
     found = {}
@@ -65,6 +88,13 @@ def influence(stage, available):
             cells[place] = kept
         assert torch.equal(values_of(stage, call), base)
         found[name] = torch.stack(rows)
+    for parameter, flags in flags_of(call).items():
+        rows = []
+        for cell in cells_of(flags):
+            turned = flags.clone()
+            turned[cell] = ~turned[cell]
+            rows.append(values_of(stage, {**call, parameter: turned}) != base)
+        found[stage.inputs[parameter]] = torch.stack(rows)
     return found
 
 
@@ -73,7 +103,9 @@ def assert_stage_is_as_brute_force_says(stage, available):
     by_force = influence(stage, available)
     made = list(results(stage, stage.run(**stand_ins(stage, available)[0])))
     shapes = {row.name: tuple(tensor.shape) for row, tensor in made}
-    inputs = {name: tuple(leaf.shape) for name, leaf in stand_ins(stage, available)[1].items()}
+    call, leaves = stand_ins(stage, available)
+    inputs = {name: tuple(leaf.shape) for name, leaf in leaves.items()}
+    inputs |= {stage.inputs[name]: tuple(flags.shape) for name, flags in flags_of(call).items()}
     column = 0
     for name, shape in shapes.items():
         for cell in product(*map(range, shape)):
@@ -253,6 +285,44 @@ def test_the_trail_of_a_hidden_score_ends_at_the_mask():
     found = trail(trace, "scores", (0, 1, 2, 6))
     assert {"x", "q", "k", "scores", "scaled"} <= found.keys()
     assert not {"masked", "weights", "out"} & found.keys()
+    available, stage = one_item(trace, 0), trace.stage("masked")
+    assert kept_out(stage, {"scaled": found["scaled"]}, available)["masked"].nonzero().tolist() == [
+        [0, 1, 2, 6]
+    ]
+    seen = trail(trace, "scores", (0, 1, 2, 1))
+    assert kept_out(stage, {"scaled": seen["scaled"]}, available) == {}
+    assert kept_out(trace.stage("weights"), {"masked": seen["masked"]}, available) == {}
+
+
+@pytest.mark.parametrize("cell", [(1, 2, 3, 6), (1, 2, 3, 0)])
+def test_the_trail_of_a_masked_cell_leads_through_the_mask(cell):
+    trace = run(small(mask="causal"))
+    hides = bool(trace["mask"][1, 0, 3, cell[-1]])
+    assert hides == (cell[-1] == 6)
+    found = trail(trace, "masked", cell)
+    assert found["mask"].nonzero().tolist() == [[0, 0, 3, cell[-1]]]
+    assert ("scaled" in found) == (not hides)  # what was replaced was not read
+    assert found["weights"].nonzero().tolist() == [[0, 2, 3, key] for key in range(7)]
+
+
+def test_the_trail_of_a_flag_leads_on_through_every_head():
+    trace = run(small(mask="causal"))
+    found = trail(trace, "mask", (1, 0, 3, 6))
+    assert found["masked"].nonzero().tolist() == [[0, head, 3, 6] for head in range(5)]
+    assert found["out"].nonzero()[:, 1].unique().tolist() == [3]
+    assert not {"x", "q", "scaled"} & found.keys()
+
+
+def test_a_mask_laid_over_other_axes_is_followed_as_it_ran():
+    trace = run(tiny(mask="both"))
+
+    def hide_the_wrong_way(scaled, mask):
+        return scaled.masked_fill(mask.transpose(-2, -1), float("-inf"))
+
+    pipeline = with_run(trace.config, hide, hide_the_wrong_way, "masked")
+    wrong = run(trace.config, pipeline=pipeline)
+    assert trail(wrong, "masked", (1, 2, 3, 1))["mask"].nonzero().tolist() == [[0, 0, 1, 3]]
+    assert_stage_is_as_brute_force_says(wrong.stage("masked"), one_item(wrong, 1))
 
 
 def test_the_trail_of_a_word_leads_back_to_the_words_table():

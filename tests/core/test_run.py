@@ -1,6 +1,7 @@
 """A run and its record: names, windows, devices, the caller's own."""
 
 import operator
+import sys
 from dataclasses import FrozenInstanceError
 
 import pytest
@@ -12,6 +13,8 @@ from mha_core.attention import compare, softmax
 from mha_core.errors import PipelineError, ShapeError, WindowError
 from mha_core.run import pipeline_for
 from tests.core.grid import INPUTS, faulty_join, join_without_permute, run_kind, same, small, with_run
+
+run_module = sys.modules["mha_core.run"]  # the package hands on the function under the same name
 
 NAMES = {
     "per_head": "x qkv reshape permute q k v mask scores scaled masked weights context concat out",
@@ -237,6 +240,108 @@ def test_a_device_without_memory_falls_back_to_the_cpu_with_a_sentence():
     assert len(refusals) == 1
     assert trace.notes == ("The device cpu has too little memory for this run; it took place on the CPU.",)
     assert same(trace["out"], run(config)["out"])
+
+
+class Kind:
+    type = "mps"
+
+
+def with_a_device(monkeypatch, fault):
+    """Pretend that there is one device `mps`, on which every run ends in a fault."""
+    on_the_cpu = run_module._run_on
+    asked = []
+
+    def run_on(config, *given):
+        asked.append(config.device)
+        if config.device.startswith("mps"):
+            raise fault
+        return on_the_cpu(config, *given)
+
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: True)
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", Kind)
+    monkeypatch.setattr(torch.accelerator, "device_count", lambda: 1)
+    monkeypatch.setattr(run_module, "_run_on", run_on)
+    return asked
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        (
+            TypeError("Cannot convert a MPS Tensor to float64 dtype as it has none. Use float32."),
+            "Cannot convert a MPS Tensor to float64 dtype as it has none. Use float32.",
+        ),
+        (RuntimeError("invalid device ordinal\nerrors may be reported later"), "invalid device ordinal"),
+        (NotImplementedError("x" * 500), "x" * 200),
+        (RuntimeError(), "RuntimeError"),
+    ],
+)
+def test_a_device_that_refuses_falls_back_to_the_cpu_with_a_sentence(monkeypatch, fault, reason):
+    asked = with_a_device(monkeypatch, fault)
+    trace = run(small(device="mps", dtype="float64"))
+    assert asked == ["mps", "cpu"]
+    assert trace.notes == (
+        "The device mps cannot do this run in float64; it took place on the CPU. The device says: " + reason,
+    )
+    assert trace.config.device == "cpu"
+    assert same(trace["out"], run(small(dtype="float64"))["out"])
+
+
+def test_a_device_with_a_number_that_is_not_there_falls_back_to_the_cpu_with_a_sentence(monkeypatch):
+    asked = with_a_device(monkeypatch, AssertionError("never asked"))
+    trace = run(small(device="mps:99"))
+    assert asked == ["cpu"]
+    assert trace.notes == (
+        "The device mps:99 is not there; this run took place on the CPU. Here mps is numbered 0 to 0.",
+    )
+
+
+def test_a_fault_of_a_stage_is_no_fault_of_the_device(monkeypatch):
+    runs = []
+
+    def compare_text(q, k):
+        runs.append(q.shape)
+        raise TypeError("a fault of our own")
+
+    config = small()
+    pipeline = with_run(config, compare, compare_text, "scores")
+    with pytest.raises(TypeError, match="a fault of our own"):
+        run(config, pipeline=pipeline)
+    assert len(runs) == 1  # no other device would do better
+    asked = with_a_device(monkeypatch, TypeError("a fault of our own"))
+    with pytest.raises(TypeError, match="a fault of our own"):
+        run(config.but(device="mps"), pipeline=pipeline)
+    assert asked == ["mps", "cpu"]  # and on the CPU it shows
+
+
+# With and without a bias.
+
+
+@pytest.mark.parametrize("layout", NAMES)
+@pytest.mark.parametrize("bias", [True, False])
+def test_formula_and_reason_are_those_of_layers_with_or_without_a_bias(layout, bias):
+    trace = run(small(layout=layout, bias=bias))
+    for name, layer in (("qkv", "qkv_layer"), ("out", "out_layer")):
+        stage = trace.stage(name)
+        assert (trace.parameters[layer].bias is not None) == bias
+        assert ("b_{" in stage.formula) == bias
+        assert ("plus a bias" in stage.why) == (bias and name == "qkv")
+        assert stage.worked is not None and stage.formula.startswith(r"\mathrm{" + name)
+    assert trace.pipeline == pipeline_for(trace.config)
+
+
+def test_the_layers_say_whether_there_is_a_bias():
+    with_bias, without = (run(small(bias=bias)).parameters for bias in (True, False))
+    trace = run(small(bias=True), parameters=without)
+    assert not trace.config.bias and trace.pipeline == pipeline_for(small(bias=False))
+    trace = run(small(bias=False), parameters=with_bias)
+    assert trace.config.bias and trace.pipeline == pipeline_for(small())
+    mixed = {**without, "out_layer": with_bias["out_layer"]}
+    trace = run(small(bias=False), parameters=mixed)
+    assert trace.config.bias
+    assert "b_{" not in trace.stage("qkv").formula and "b_{" in trace.stage("out").formula
+    own = run(small(), parameters=without, pipeline=faulty_join(small()))
+    assert "b_{" not in own.stage("qkv").formula and own.stage("concat").run is join_without_permute
 
 
 # Another pipeline.

@@ -1,6 +1,7 @@
 """The arithmetic beside a stage: its terms are the cells that are read, its total is the float64 stage."""
 
 import math
+import operator
 from itertools import product
 
 import pytest
@@ -14,7 +15,7 @@ from mha_core.origins import read
 from mha_core.stage import results
 from tests.core.grid import INPUTS, ONES, cells_of, layouts_and_masks, one_hot, own_x, run_kind, small
 
-WORKED = {"x", "qkv", "scores", "scaled", "weights", "context", "out"}
+WORKED = {"x", "qkv", "mask", "scores", "scaled", "masked", "weights", "context", "out"}
 
 
 def chosen(tensor):
@@ -52,7 +53,37 @@ def rejoined(found):
         return sum(values)
     if found.joined_by == "quotient":
         return values[0] / found.divisor
+    if found.joined_by == "rule":
+        return float(any(values))
+    if found.joined_by == "fill":
+        return -math.inf if values[0] else values[1]
     return values[found.chosen] / sum(values)
+
+
+COMPARED = {"later": operator.gt, "filling": operator.ge}
+
+
+def indices_read(stage, cell, available):
+    """Which whole numbers a flag of a mask is made from, by brute force: some number there turns it.
+
+    What stands elsewhere decides whether a change shows, so it is drawn anew several times.
+    """
+    call = {parameter: available[name] for parameter, name in stage.inputs.items()}
+    generator = torch.Generator().manual_seed(0)
+    found = set()
+    for _ in range(6):
+        drawn = {
+            parameter: torch.randint(0, 9, value.shape, generator=generator)
+            for parameter, value in call.items()
+        }
+        before = stage.run(**drawn)[cell]
+        for parameter, value in drawn.items():
+            for place, other in product(range(len(value)), (-1, 9)):
+                changed = value.clone()
+                changed[place] = other
+                if stage.run(**{**drawn, parameter: changed})[cell] != before:
+                    found.add((stage.inputs[parameter], (place,)))
+    return found
 
 
 def close(left, right, tolerance):
@@ -79,14 +110,20 @@ def assert_worked(trace, tolerance):
                     stage, {made.name: one_hot(tuple(trace[made.name].shape), cell)}, trace.available
                 )
                 told = [each for term in found.terms for each in term.cells]
-                assert len(set(told)) == len(told), f"{where} names a cell twice"
                 wanted = {(name, tuple(at)) for name, m in marks.items() for at in m.nonzero().tolist()}
+                if found.joined_by == "rule":  # made of indices and lengths, which origins leave as they are
+                    assert not wanted
+                    wanted = indices_read(stage, cell, trace.available) if found.terms else set()
+                else:
+                    assert len(set(told)) == len(told), f"{where} names a cell twice"
                 assert set(told) == wanted, f"{where} names other cells than are read"
                 for term in found.terms:
                     for (name, at), factor in zip(term.cells, term.factors, strict=True):
                         assert close(factor, number_at(trace.available, name, at), 0), f"{where}: {name}{at}"
                     if found.joined_by == "sum":
                         assert close(term.value, math.prod(term.factors), 0), where
+                    if found.joined_by == "rule":
+                        assert term.value == COMPARED[term.rule](*term.factors), where
                 exact = wide[made.name][cell].item()
                 assert close(found.total, exact, 1e-12), f"{where}: {found.total} and {exact}"
                 assert close(found.total, rejoined(found), 1e-12), where
@@ -178,10 +215,42 @@ def test_a_share_done_on_paper():
     assert found.total == pytest.approx(1 / 3)
 
 
-def test_stages_that_only_move_or_fill_have_no_arithmetic():
+@pytest.mark.parametrize("key", [2, 6])
+def test_a_filling_done_on_paper(key):
+    scaled = torch.arange(49.0).reshape(1, 1, 7, 7)
+    mask = run(small(mask="causal"))["mask"]
+    found = run(small()).stage("masked").worked("masked", (0, 0, 3, key), {"scaled": scaled, "mask": mask})
+    flag, *rest = found.terms
+    assert (flag.cells, found.joined_by) == ((("mask", (0, 0, 3, key)),), "fill")
+    assert (flag.value, found.total) == ((1.0, -math.inf) if key == 6 else (0.0, 23.0))
+    assert [term.cells for term in rest] == ([] if key == 6 else [(("scaled", (0, 0, 3, 2)),)])
+
+
+@pytest.mark.parametrize(
+    ("mask", "cell", "rules", "hides"),
+    [
+        ("none", (1, 0, 2, 6), [], False),
+        ("causal", (1, 0, 2, 3), [("later", (3, 2), 1)], True),
+        ("causal", (1, 0, 2, 2), [("later", (2, 2), 0)], False),
+        ("padding", (1, 0, 2, 4), [("filling", (4, 4), 1)], True),
+        ("padding", (1, 0, 2, 3), [("filling", (3, 4), 0)], False),
+        ("both", (1, 0, 6, 4), [("later", (4, 6), 0), ("filling", (4, 4), 1)], True),
+        ("both", (1, 0, 2, 3), [("later", (3, 2), 1), ("filling", (3, 4), 0)], True),
+        ("both", (1, 0, 3, 3), [("later", (3, 3), 0), ("filling", (3, 4), 0)], False),
+    ],
+)
+def test_a_flag_names_the_rules_with_their_numbers(mask, cell, rules, hides):
+    trace = run(small(mask=mask, lengths=(7, 4)))
+    found = trace.stage("mask").worked("mask", cell, trace.available)
+    assert [(term.rule, term.factors, term.value) for term in found.terms] == rules
+    assert (found.total, found.joined_by) == (hides, "rule")
+    assert trace["mask"][cell].item() == hides
+
+
+def test_stages_that_only_move_or_draw_have_no_arithmetic():
     for layout, kind in product(LAYOUTS, INPUTS):
         for stage in run_kind(kind, layout=layout).pipeline:
             names = {made.name for made in stage.makes}
             assert (stage.worked is not None) == bool(
-                names & WORKED and stage.key not in ("draw_x", "look_up", "take_x")
+                names & WORKED and stage.key not in ("draw_x", "look_up", "look_up_beside", "take_x")
             )

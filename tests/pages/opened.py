@@ -43,7 +43,7 @@ def assert_drawn(session: AppTest) -> None:
 
 def box(session: AppTest, key: str) -> Any:
     """A field's widget; the further settings are opened where it is one of them."""
-    kinds = ("number_input", "selectbox", "toggle", "text_area", "text_input")
+    kinds = ("number_input", "selectbox", "toggle", "text_area", "text_input", "multiselect")
     found = [each for kind in kinds for each in session.get(kind) if each.key == key]
     if not found:
         session.session_state[FURTHER] = True

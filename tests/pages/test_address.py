@@ -11,6 +11,7 @@ from streamlit.testing.v1 import local_script_runner
 
 from mha_core import Config
 from mha_core.config import DTYPES, LAYOUTS, MASKS, divisors
+from mha_core.planted import not_planted, reasons
 from mha_core.presets import PRESETS
 from pages.frame import settings as page_settings
 from tests.pages.opened import (
@@ -28,7 +29,7 @@ from tests.pages.opened import (
     sentences,
 )
 
-TUTORIAL, SENTENCE = {"preset": "tutorial"}, {"preset": "sentence"}
+TUTORIAL, SENTENCE, LONG = {"preset": "tutorial"}, {"preset": "sentence"}, {"preset": "long"}
 OTHER_PAGE = "pages/learn/layouts.py"
 
 
@@ -52,8 +53,11 @@ WIDGETS = [
     (TUTORIAL, "dtype", "bfloat16", {"dtype": "bfloat16"}),
     (SENTENCE, "text", "a b\nc d e", {"text": "a b\nc d e"}),
     (SENTENCE, "positions", False, {"positions": "false"}),
-    (SENTENCE, "input", "normal", {"input": "normal"}),  # the sizes stay the sentence's
-    (SENTENCE, "gain", 1.0, {"gain": "1.0"}),
+    (LONG, "input", "normal", {"input": "normal"}),  # the sizes stay the sentence's
+    (LONG, "gain", 1.0, {"gain": "1.0"}),
+    (LONG, "weights", "planted", {"weights": "planted"}),
+    (SENTENCE, "weights", "initial", {"weights": "initial"}),
+    (SENTENCE, "jobs", ["first", "same"], {"jobs": "first,same"}),
 ]
 
 
@@ -65,7 +69,7 @@ def test_what_is_set_on_the_page_stands_in_the_address_and_opens_the_same_again(
     changed(session, field, value)
     shown = config_of(session)
     mine = getattr(shown, field)
-    assert mine == ((3,) if field == "lengths" else value)
+    assert mine == {"lengths": (3,), "jobs": ("first", "same")}.get(field, value)
     assert address(session) == {"v": "1", **base, **written}
     again = opened(address(session))
     assert config_of(again) == shown
@@ -80,8 +84,8 @@ def test_every_field_has_a_round_trip_in_the_table():
 
 def test_what_is_set_back_to_the_base_leaves_the_address():
     session = opened()
-    changed(session, "num_heads", 5)
-    assert address(session) == {"v": "1", "preset": "sentence", "num_heads": "5"}
+    changed(session, "num_heads", 2)
+    assert address(session) == {"v": "1", "preset": "sentence", "num_heads": "2"}
     changed(session, "num_heads", 4)
     assert address(session) == {}
 
@@ -126,7 +130,12 @@ def configs(draw) -> Config:
         dtype=draw(st.sampled_from([*DTYPES])),
     )
     lengths = st.lists(st.integers(0, config.sequence_length), max_size=config.batch_size)
-    return config.but(lengths=tuple(draw(lengths)))
+    config = config.but(lengths=tuple(draw(lengths)))
+    planted = not not_planted(config) and draw(st.booleans())
+    # jobs that no head is built for may be anything, and are kept
+    jobs = [job for job, reason in reasons(config).items() if not (planted and reason)]
+    chosen = draw(st.lists(st.sampled_from(jobs), max_size=config.num_heads))
+    return config.but(weights="planted" if planted else "initial", jobs=tuple(chosen))
 
 
 @settings(max_examples=25, deadline=None, derandomize=True, database=None)
@@ -198,7 +207,7 @@ def test_links_to_the_other_pages_hold_the_whole_state():
     asked = {"v": "1", "preset": "long", "num_heads": "8", "text": "a & b=c\n%20 #é 🦊", **VIEW}
     session = opened(asked)
     links = [each.proto for each in session.get("page_link")]
-    assert [link.page for link in links] == ["", "layouts"]
+    assert [link.page for link in links] == ["", "heads", "layouts", "weights", "reference"]
     for link in links:
         assert dict(parse_qsl(link.query_string, keep_blank_values=True)) == asked
 

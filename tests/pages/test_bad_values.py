@@ -67,6 +67,10 @@ REFUSED = [
     ("mask", "", ["mask '' is not a choice", "none or causal or padding or both", "shows mask none"], {}),
     ("dtype", "float8", ["dtype 'float8' is not a choice", "float32 or float64 or bfloat16 or float16"], {}),
     ("input", "images", ["input 'images' is not a choice", "normal or words", "shows input normal"], {}),
+    ("weights", "learned", ["weights 'learned' is not a choice", "initial or planted", "weights "
+    "initial."], {}),
+    ("weights", "planted", ["read words, and input is normal", "The page shows weights initial."], {}),
+    ("jobs", "sing", ["jobs 'sing' is not a job of a head", "previous, next, first, same, first_occ"], {}),
     ("device", "CPU!", ["device 'CPU!' is no device's name", "cpu always works", "shows device cpu"], {}),
     ("lengths", "a,b", ["lengths 'a,b' must be whole numbers with commas", "such as 5, 3"], {}),
     ("lengths", "-1", ["lengths '-1' must be whole numbers"], {}),
@@ -83,7 +87,7 @@ REFUSED = [
     ("text", "w " * 129, ["129 words in a line; at most 128 fit"], {}),
     ("text", "w\n" * 65, ["65 lines", "at most 64 fit"], {}),
     ("text", "w" * 65, ["A word of the text has 65 characters; at most 64 fit"], {}),
-    ("preset", "mine", ["no preset 'mine'", "sentence, tutorial, class, long"], {}),
+    ("preset", "mine", ["no preset 'mine'", "sentence, planted, tutorial, class, long"], {}),
     ("preset", "", [], {}),
     ("v", "2", ["version '2'", "reads version 1"], None),
     ("v", "", ["version ''", "reads version 1"], None),
@@ -151,7 +155,13 @@ def test_an_address_of_all_keys_at_once_and_all_of_them_bad_still_draws(page, si
     assert config_of(session) == Config(text="?")
 
 
-BAD_TEXTS = {"empty": "", "blank": " \n\t", "10,000 words": "word " * 10_000, "a long word": "w" * 65}
+BAD_TEXTS = {
+    "empty": "",
+    "blank": " \n\t",
+    "10,000 words": "word " * 10_000,
+    "a long word": "w" * 65,
+    "too long in all": f"{('w' * 63 + ' ') * 100}\n" * 2,
+}
 
 
 @pytest.mark.parametrize("kind", BAD_TEXTS)

@@ -10,6 +10,7 @@ import torch
 
 import mha_core
 from mha_core import Config
+from mha_core.planted import JOBS, LITTLE_WORDS, jobs_of
 from mha_core.presets import FIRST, PRESETS
 from tests.pages.opened import address, assert_drawn, config_of, opened, packed, pieces, sentences
 
@@ -18,12 +19,20 @@ SETTINGS = {
     "sentence": Config(
         input="words",
         text="the cat saw the small dog",
-        input_dim=24,
-        d_model=20,
+        input_dim=40,
+        d_model=32,
         num_heads=4,
         mask="causal",
-        gain=2.0,
-        seed=19,
+        weights="planted",
+    ),
+    "planted": Config(
+        input="words",
+        text="the old cat saw the dog and the dog saw a cat",
+        input_dim=512,
+        d_model=512,
+        num_heads=8,
+        mask="none",
+        weights="planted",
     ),
     "tutorial": Config(
         batch_size=1, sequence_length=4, input_dim=512, d_model=512, num_heads=8, mask="none", seed=0
@@ -181,14 +190,27 @@ def test_no_two_axes_of_the_small_sentence_have_the_same_size():
         assert len(set(sides)) == len(sides), f"{name} {shape}"
 
 
-def test_some_weights_of_the_small_sentence_pass_six_tenths_where_there_is_a_choice():
-    assert numbers_in(PRESETS["sentence"].sentence) == ["2", "0.6"]
-    weights = mha_core.run(SETTINGS["sentence"])["weights"]
-    assert weights[:, :, 0].amin() == 0.0  # under a causal mask the first word has no choice
-    # every head has such a word beyond the first
-    assert (weights[:, :, 1:].amax(dim=(0, 2, 3)) > 0.6).all()
-    without_gain = mha_core.run(SETTINGS["sentence"].but(gain=1.0))["weights"]
-    assert without_gain[:, :, 2:].max() <= 0.6, "the gain would not be what the sentence says it is for"
+def test_every_head_of_the_small_sentence_does_its_job():
+    assert "planted by hand, so that every head has a job" in PRESETS["sentence"].sentence
+    assert jobs_of(SETTINGS["sentence"]) == ("previous", "same", "first", "uniform")
+    weights = mha_core.run(SETTINGS["sentence"])["weights"][0]
+    assert (weights[0].diagonal(-1) > 0.99).all()
+    assert weights[1, 3, [0, 3]].tolist() == pytest.approx([0.5, 0.5], abs=1e-3)  # both times "the"
+    assert (weights[2, :, 0] > 0.99).all()
+    assert torch.allclose(weights[3], torch.ones(6, 6).tril() / torch.arange(1, 7)[:, None])
+
+
+def test_the_planted_sentence_has_twelve_words_four_of_them_again_and_eight_jobs():
+    words = SETTINGS["planted"].text.split()
+    assert len(words) == 12
+    assert sum(words.count(word) > 1 for word in set(words)) == 4
+    assert PRESETS["planted"].sentence.startswith("Twelve words, four of them more than once")
+    assert "eight heads with eight jobs" in PRESETS["planted"].sentence
+    assert jobs_of(SETTINGS["planted"]) == tuple(JOBS)
+    assert len(JOBS) == 8
+    assert 2 < sum(word in LITTLE_WORDS for word in words) < 9  # the content head has something to choose
+    for size in ("d_model", "input_dim", "num_heads"):
+        assert getattr(SETTINGS["tutorial"], size) == getattr(SETTINGS["planted"], size)
 
 
 def test_the_tutorials_weights_are_nearly_even():

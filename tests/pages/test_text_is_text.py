@@ -3,6 +3,7 @@
 import pytest
 
 from mha_core import Config
+from mha_core.config import PAD
 from tests.pages.opened import (
     ALL_KEYS,
     JOINER,
@@ -65,7 +66,7 @@ def test_any_text_as_the_text_of_a_link_is_its_words(kind):
     text = TEXTS_TO_SHOW[kind]
     session = opened({"text": text})
     assert config_of(session) == Config(input="words", text=text)
-    tokens = [token for token in packed(session)[0]["tokens"] if token != "<pad>"]
+    tokens = [token for token in packed(session)[0]["tokens"] if token != PAD]
     assert tokens == text.splitlines()[0].split()
     assert sentences(session) == []
 

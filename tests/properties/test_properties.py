@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mha_core import Config, run, to_per_head, to_stacked
 from mha_core.attention import join, softmax
 from mha_core.axes import WORDS, edges, shape_of, split_index
-from mha_core.config import DTYPES, LAYOUTS, MASKS, divisors
+from mha_core.config import DTYPES, LAYOUTS, MASKS, PAD, divisors
 from mha_core.errors import ConfigError
 from mha_core.figures.cells import describe
 from mha_core.figures.to_bytes import run_bytes, unpack, unpacked
@@ -237,7 +237,7 @@ def test_any_text_becomes_words_or_a_sentence(text):
     except ConfigError as error:
         assert error.setting == "text" and str(error).endswith(".")
     else:
-        assert [word for line in config.words for word in line if word != "<pad>"] == text.split()
+        assert [word for line in config.words for word in line if word != PAD] == text.split()
         assert run(config)["x"].shape == (config.batch_size, config.sequence_length, 2)
 
 
