@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+import torch
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.server import find_browser, on_build_server, start_server
@@ -16,6 +17,15 @@ CHROMIUM_ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    """Every test computes on one thread, as the server does: with two, sums end in other digits.
+
+    Of every test, not of a folder: the pages' caches hand a run on from one test to the next.
+    """
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

@@ -4,19 +4,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-import torch
 from playwright.sync_api import Browser, BrowserContext
 
 from tests.browser.driver import SECONDS, WALK_READY, Visit
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    # as the server has it: with two, sums end in other digits
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture

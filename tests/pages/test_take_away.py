@@ -32,10 +32,7 @@ def offered(monkeypatch):
         return file_name
 
     monkeypatch.setattr(MediaFileManager, "add_deferred", add)
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield made
-    torch.set_num_threads(before)
+    return made
 
 
 def on_page(address, page):
