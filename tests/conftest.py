@@ -19,11 +19,11 @@ CHROMIUM_ARGUMENTS = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    """Every test computes on one thread, as the server does: with two, sums end in other digits.
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> None:
+    """Compute on one thread in every test, as the server does: with two, sums end in other digits.
 
-    Of every test, not of a folder: the pages' caches hand a run on from one test to the next.
+    In every test, not in a folder's: the pages' caches hand a run on from one test to the next.
     """
     torch.set_num_threads(1)
 
