@@ -38,9 +38,10 @@ def test_the_chips_are_seen_and_open_by_keys(visit, width, scheme):
     here.at_rest()
     for check in CHECKS.values():
         assert here.page.get_by_text(check.how, exact=True).count() == 1
-    assert here.page.locator(".st-key-proofs-run pre").count() == sum(
-        len(each.shows) for each in CHECKS.values()
-    )
+    shown = here.page.locator(".st-key-proofs-run pre")
+    expected = sum(len(each.shows) for each in CHECKS.values())
+    shown.nth(expected - 1).wait_for(state="attached")  # Streamlit first loads what draws code
+    assert shown.count() == expected
     assert here.ask("shown.paints") == painted, "the picture was drawn again"
     assert grave(here) == []
 

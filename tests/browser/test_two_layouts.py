@@ -16,6 +16,7 @@ SIDES = ("right", "misread")
 
 def hovered(here, side, name, index):
     """What one side says of a cell: both have the same grid, the second is the one that the page names."""
+    here.wait("shown.root.isConnected && shown.root.querySelector('.mha-grid')?.isConnected")
     grids = here.root.locator(".mha-grid")
     place = here.place(name, index)
     is_named = "grid => attentionExplorer.shown.root.contains(grid)"
@@ -135,9 +136,12 @@ def test_further_sheets_and_windows_of_large_runs_come_when_they_are_opened(visi
             assert (found, at) == ("weights", index)
             assert same(value, shown_value(getattr(both, side)["weights"], index)), (side, sheet)
     here.root.nth(0).locator('[data-key="beside-qkv"]').click()
+    here.wait("shown.open === 'qkv'")
     here.at_rest()
     here.ask("shown.set({ lens: '0.1535' })")
     index = (0, 127, 1535)
+    here.wait("shown.tensor.at(given) !== undefined", list(index))
+    here.at_rest()
     for side in SIDES:
         value = said(hovered(here, side, "qkv", index))[2]
         assert same(value, shown_value(getattr(both, side)["qkv"], index))
