@@ -79,7 +79,7 @@ def test_the_ways_within_the_page_lead_to_their_headings(visit):
     here = reference(visit)
     here.page.get_by_role("link", name="If yours differs").click()
     wait_until(
-        here.page, "() => document.querySelector('#symptoms').getBoundingClientRect().top < innerHeight / 2"
+        here.page, "() => document.querySelector('#symptoms')?.getBoundingClientRect().top < innerHeight / 2"
     )
 
 

@@ -41,8 +41,7 @@ def test_every_file_that_arrives_is_made_of_the_view_in_front(visit):
     # none of this reaches the server before the popover asks the browser
     here.ask("shown.set({ stage: 'scores', paint: 'head', lens: '2.1' })")
     open_popover(here)
-    link_says = "() => document.querySelector('.st-key-take-inside code').innerText.includes('scores')"
-    wait_until(here.page, link_says)
+    here.page.locator(".st-key-take-inside code", has_text="scores").first.wait_for()
     here.at_rest()
     link = f"{here.base}/?v=1&preset=sentence&stage=scores&paint=head&lens=2.1"
     assert codes(here)[0] == link

@@ -3,6 +3,14 @@
 
 const KINDS = { f4: Float32Array, f8: Float64Array, u1: Uint8Array };
 
+// Runs written out: `label, how many times, label ...`.
+function spread(runs) {
+  const labels = [];
+  for (let at = 0; at < runs.length; at += 2)
+    for (let left = runs[at + 1]; left > 0; left -= 1) labels.push(runs[at]);
+  return labels;
+}
+
 // A tensor's cells: read by full index (batch included). `undefined` means: not sent.
 class Cells {
   constructor(entry, buffers) {
@@ -17,7 +25,7 @@ class Cells {
     this.origins = Object.fromEntries(
       Object.entries(entry.origins).map(([paint, origin]) => [
         paint,
-        { ...origin, labels: new Uint8Array(buffers, origin.at) },
+        { ...origin, labels: spread(origin.runs) },
       ]),
     );
   }
