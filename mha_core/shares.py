@@ -75,9 +75,7 @@ def products(trace: Trace, item: int, head: int, query: int, key: int) -> Score:
     )
 
 
-def striking_cell(
-    trace: Trace, item: int, head: int, query: int | None, key: int | None
-) -> tuple[int, int]:
+def striking_cell(trace: Trace, item: int, head: int, query: int | None, key: int | None) -> tuple[int, int]:
     """Choose a query and a key where none, or only one, is given: the largest weight off the diagonal.
 
     A weight of 1 on the diagonal is what a causal mask makes of the first row: two different tokens teach

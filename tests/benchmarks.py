@@ -236,14 +236,19 @@ def heads() -> None:
                         taken[name].append(change)
             for visit in visits.values():
                 visit.page.close()
-    middle = {name: {part: statistics.median(each[part] for each in rows) for part in rows[0]} for name, rows in taken.items()}
+    middle = {
+        name: {part: statistics.median(each[part] for each in rows) for part in rows[0]}
+        for name, rows in taken.items()
+    }
     for name, parts in middle.items():
         print(
             f"    {name}: {parts['all']:.0f} ms = {parts['first']:.0f} to the first answer + "
             f"{parts['server']:.0f} server and wire + {parts['after']:.0f} paint; "
             f"{parts['bytes'] / 1000:.1f} kB in {parts['messages']:.0f} messages"
         )
-    print(f"heads / eight bare heatmaps: {middle['heads']['all'] / middle['eight heatmaps']['all']:.2f} (reach 1.3)")
+    print(
+        f"heads / eight bare heatmaps: {middle['heads']['all'] / middle['eight heatmaps']['all']:.2f} (reach 1.3)"
+    )
     print(f"heads / one combined map: {middle['heads']['all'] / middle['one combined']['all']:.2f}")
 
 
@@ -278,7 +283,9 @@ def glance() -> None:
         visit.page.evaluate(START)
         taken = visit.page.evaluate(GLANCE, changes)
         visit.page.wait_for_timeout(500)
-        sent, received = visit.page.evaluate("() => [globalThis.wire.sent.length, globalThis.wire.received.length]")
+        sent, received = visit.page.evaluate(
+            "() => [globalThis.wire.sent.length, globalThis.wire.received.length]"
+        )
         print(f"a glance (stage, paint, lens): {sent} messages sent, {received} received (reach 0)")
     spent = [row[0] for row in taken]
     print(f"    painted before the next frame: {sum(row[1] == 0 for row in taken)} of {len(taken)}")
@@ -299,8 +306,12 @@ def start() -> None:
         with start_server() as ours:
             healthy = time.perf_counter()
             visit = Visit(browser, ours, True)
-            received = visit.page.evaluate("() => globalThis.wire.received.reduce((sum, [, size]) => sum + size, 0)")
-    print(f"    cold start to healthy {healthy - began:.1f} s, then to the first picture {visit.drawn - healthy:.1f} s")
+            received = visit.page.evaluate(
+                "() => globalThis.wire.received.reduce((sum, [, size]) => sum + size, 0)"
+            )
+    print(
+        f"    cold start to healthy {healthy - began:.1f} s, then to the first picture {visit.drawn - healthy:.1f} s"
+    )
     print(f"    first visit: {received / 1000:.0f} kB over the socket")
 
 

@@ -218,6 +218,5 @@ def _captions(place: int, one: Map, look: Look, room: Room) -> list[dict[str, An
     return [
         caption | {"yref": "y2 domain"},
         row_sum | {"xref": "x2 domain", "y": 1, "xanchor": "left", "yanchor": "bottom"},
-        column_sum
-        | {"xref": "x2 domain", "yref": "y2 domain", "y": 1, "xanchor": "left", "yanchor": "top"},
+        column_sum | {"xref": "x2 domain", "yref": "y2 domain", "y": 1, "xanchor": "left", "yanchor": "top"},
     ]

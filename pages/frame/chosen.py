@@ -8,7 +8,7 @@ from mha_core import Config, Trace
 from mha_core.compare import MEAN, Wanted, map_names
 from mha_core.config import MASKS, SETTINGS
 from mha_core.words import listed, say
-from pages.frame import settings
+from pages.frame import front, settings
 from pages.frame.words import WORDS
 
 AT_ONCE = 16
@@ -76,11 +76,11 @@ def heads_of(head: str, num_heads: int) -> tuple[int, ...]:
 def read(trace: Trace) -> Chosen:
     """Read what is in front; what cannot be is mended, said, and written into the address."""
     config, asked = trace.config, settings.page_view()
-    front = settings.checked_view(config, None)
+    seen = front.checked_view(config, None)
     names = map_names(trace.pipeline)
-    name = front.stage if front.stage in names else names[-1]
+    name = seen.stage if seen.stage in names else names[-1]
     mended: dict[str, str | None] = {}
-    sentences = list(front.sentences)
+    sentences = list(seen.sentences)
 
     def mend(key: str, sentence: str, value: str | None) -> None:
         mended[key] = value
@@ -101,7 +101,7 @@ def read(trace: Trace) -> Chosen:
     minus, value = _minus(asked, trace, name, mend)
     of = index("of", config.num_heads)
     chosen = Chosen(
-        item=front.item,
+        item=seen.item,
         name=name,
         head=head,
         minus=minus,

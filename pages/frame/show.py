@@ -13,7 +13,7 @@ from mha_core.origins import ranges
 from mha_core.planted import JOBS, jobs_of
 from mha_core.presets import PRESETS
 from mha_core.words import listed, say
-from pages.frame import drawing, settings
+from pages.frame import drawing, settings, strip
 from pages.frame.words import WORDS
 
 # Streamlit's own header holds only its menu: the way between pages moves up into it, so that the first
@@ -69,7 +69,7 @@ def frame(
             st.html(f"{STYLE}{skip}<b>{WORDS['title']}</b>", width="content")
             for each in pages:
                 st.page_link(each, label=each.title, query_params=settings.whole_link(each.url_path))
-        settings.strip(lambda: take_away(page))
+        strip.draw(lambda: take_away(page))
         say_all(settled.sentences)
         drawing.library()
 

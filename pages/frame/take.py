@@ -17,7 +17,8 @@ from mha_core.figures.theme import NEUTRALS
 from mha_core.presets import PRESETS
 from mha_core.takeaway import files, notebook
 from mha_core.words import say
-from pages.frame import cache, settings, show
+from pages.frame import cache, front, settings, show
+from pages.frame.address import FIELDS, link
 from pages.frame.words import WORDS
 
 MOST = 64_000_000
@@ -54,7 +55,7 @@ class Away:
 
     trace: Trace
     preset: str
-    view: settings.View
+    view: front.View
     stage: str
     paint: str
     lens: str
@@ -83,18 +84,18 @@ def taken(path: str) -> Away:
     searched = getattr(st.session_state.get("take-address"), "search", None) or ""
     _address(data=searched, key="take-address", height=1, on_search_change=lambda: None)
     asked = dict(parse_qsl(searched.removeprefix("?"), keep_blank_values=True)) or settings.whole_link()
-    ours = (*settings.FIELDS, "preset", "v")
+    ours = (*FIELDS, "preset", "v")
     others = {key: value for key, value in asked.items() if key not in ours and not key.startswith("embed")}
     query = {
         "v": settings.VERSION,
         "preset": settled.preset,
-        **settings.link(settled.config, settled.preset),
+        **link(settled.config, settled.preset),
         **others,
     }
     here = st.context.url or ""
     here += "" if urlsplit(here).path else "/"
     trace = cache.trace(settled.config)
-    view = settings.view_of(settled.config, others)
+    view = front.view_of(settled.config, others)
     return Away(
         trace=trace,
         preset=settled.preset,

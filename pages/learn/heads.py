@@ -18,8 +18,10 @@ from pages.frame import (
     proof,
     settings,
     show,
+    strip,
     tables,
 )
+from pages.frame.address import OPENS, base_of
 from pages.frame.chosen import Chosen, file_name, read
 from pages.frame.head_parts import said
 from pages.frame.words import WORDS
@@ -83,7 +85,7 @@ def linked() -> None:
         said(say(WORDS["links_said"], title=title))
 
 
-opens = settings.OPENS["heads"] == settled.preset and config == settings.base_of(settled.preset)
+opens = OPENS["heads"] == settled.preset and config == base_of(settled.preset)
 show.say_what(settled, head_tables.joined([WORDS["heads"], *([WORDS["heads_opens"]] if opens else [])]))
 st.html(f"{tables.STYLE}{head_tables.STYLE}")
 browser.listen()
@@ -95,7 +97,7 @@ if even := head_tables.nearly_even(cache.measures(config, now.item)):
     with st.container(horizontal=True, vertical_alignment="center", key="heads-even"):
         said(even)
         if config.weights != "planted":
-            st.button(WORDS["plant"], key="heads-plant", on_click=settings.plant)
+            st.button(WORDS["plant"], key="heads-plant", on_click=strip.plant)
 if now.links:
     linked()
 else:

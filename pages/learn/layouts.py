@@ -5,7 +5,7 @@ import streamlit as st
 from mha_core.figures.follow import number, written
 from mha_core.figures.to_bytes import Beside
 from mha_core.words import say
-from pages.frame import cache, drawing, proof, settings, show
+from pages.frame import cache, drawing, front, proof, settings, show
 from pages.frame.words import WORDS
 
 OPENS = "qkv"
@@ -29,7 +29,7 @@ def side_by_side() -> None:
     both = cache.readings(config)
     if both is None:  # the settings changed between two runs; the page says so in its next one
         return
-    view = settings.checked_view(config, drawing.asked(drawing.BESIDE))
+    view = front.checked_view(config, drawing.asked(drawing.BESIDE))
     show.say_all(view.sentences)
     said = {name: WORDS["layouts_equal"] for name in both.right.names}
     for each in both.differences:

@@ -4,7 +4,7 @@ import json
 
 import streamlit as st
 
-from pages.frame import cache, drawing, proof, settings, show
+from pages.frame import cache, drawing, front, proof, settings, show
 from pages.frame.words import WORDS
 
 settled = settings.current()
@@ -16,7 +16,7 @@ def walkthrough() -> None:
     """Draw the run; only this reruns when the drawing asks for something."""
     drawing.go_where_asked()
     config = settings.current().config
-    view = settings.checked_view(config, drawing.asked())
+    view = front.checked_view(config, drawing.asked())
     notes = show.notes_of(cache.trace(config))
     data = cache.picture(config, view.item, view.stage, view.sheet, notes)
     followed = cache.followed(config, view.cell, view.item) if view.cell else "{}"

@@ -5,7 +5,7 @@ import json
 import streamlit as st
 
 from mha_core.words import say
-from pages.frame import cache, drawing, proof, settings, show
+from pages.frame import cache, drawing, front, proof, settings, show, strip
 from pages.frame.words import WORDS
 
 settled = settings.current()
@@ -21,7 +21,7 @@ def weights() -> None:
     if shown is None:
         show.say_all([say(WORDS["weights_too_large"], count=cache.weights_count(config), most=cache.MOST)])
         return
-    view = settings.checked_view(config, drawing.asked(), shown.pipeline)
+    view = front.checked_view(config, drawing.asked(), shown.pipeline)
     data = cache.weights_picture(config, view.stage, view.sheet)
     followed = cache.weights_followed(config, view.cell) if view.cell else "{}"
     sentence = json.loads(followed).get("sentence")
@@ -32,7 +32,7 @@ def weights() -> None:
 weights()
 if settled.config.weights == "planted":
     st.subheader(WORDS["weights_built"])
-    settings.heads_said(settled.config)
+    strip.heads_said(settled.config)
 else:
     st.caption(WORDS["weights_drawn"])
 proof.strip(settled.config)

@@ -13,7 +13,7 @@ from mha_core import Config
 from mha_core.config import DTYPES, LAYOUTS, MASKS, divisors
 from mha_core.planted import not_planted, reasons
 from mha_core.presets import PRESETS
-from pages.frame import settings as page_settings
+from pages.frame import address as to_address
 from tests.pages.opened import (
     FURTHER,
     address,
@@ -79,7 +79,7 @@ def test_what_is_set_on_the_page_stands_in_the_address_and_opens_the_same_again(
 
 def test_every_field_has_a_round_trip_in_the_table():
     # the device's choice is drawn only where there is a second one
-    assert {row[1] for row in WIDGETS} == {*page_settings.FIELDS} - {"device"}
+    assert {row[1] for row in WIDGETS} == {*to_address.FIELDS} - {"device"}
 
 
 def test_what_is_set_back_to_the_base_leaves_the_address():
@@ -141,7 +141,7 @@ def configs(draw) -> Config:
 @settings(max_examples=25, deadline=None, derandomize=True, database=None)
 @given(configs(), st.sampled_from([*PRESETS]))
 def test_any_settings_written_as_a_link_open_as_they_were(config, preset):
-    link = page_settings.link(config, preset)
+    link = to_address.link(config, preset)
     session = opened({"v": "1", **link})
     assert session.session_state["_settled"].config == config
     assert sentences(session) == []
@@ -150,9 +150,9 @@ def test_any_settings_written_as_a_link_open_as_they_were(config, preset):
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_nothing_that_equals_its_base_stands_in_a_link(name):
-    link = page_settings.link(PRESETS[name].config, name)
+    link = to_address.link(PRESETS[name].config, name)
     assert link == ({} if name == "sentence" else {"preset": name})
-    one = page_settings.link(PRESETS[name].config.but(seed=41), name)
+    one = to_address.link(PRESETS[name].config.but(seed=41), name)
     assert one == {"preset": name, "seed": "41"}
 
 

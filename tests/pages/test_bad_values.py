@@ -67,8 +67,12 @@ REFUSED = [
     ("mask", "", ["mask '' is not a choice", "none or causal or padding or both", "shows mask none"], {}),
     ("dtype", "float8", ["dtype 'float8' is not a choice", "float32 or float64 or bfloat16 or float16"], {}),
     ("input", "images", ["input 'images' is not a choice", "normal or words", "shows input normal"], {}),
-    ("weights", "learned", ["weights 'learned' is not a choice", "initial or planted", "weights "
-    "initial."], {}),
+    (
+        "weights",
+        "learned",
+        ["weights 'learned' is not a choice", "initial or planted", "weights initial."],
+        {},
+    ),
     ("weights", "planted", ["read words, and input is normal", "The page shows weights initial."], {}),
     ("jobs", "sing", ["jobs 'sing' is not a job of a head", "previous, next, first, same, first_occ"], {}),
     ("device", "CPU!", ["device 'CPU!' is no device's name", "cpu always works", "shows device cpu"], {}),

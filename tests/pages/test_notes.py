@@ -3,7 +3,7 @@
 import pytest
 
 from mha_core import Config
-from pages.frame.settings import view_of
+from pages.frame.front import view_of
 from pages.frame.show import alike, wholly_hidden
 
 DISTINCT = {"batch_size": 2, "sequence_length": 7, "input_dim": 13, "d_model": 55, "num_heads": 5}
