@@ -117,7 +117,7 @@ def _tensor(name: str, given: Any) -> Tensor:
             "called with need_weights=False.",
             name=name,
         )
-    known = given.detach() if isinstance(given, Tensor) else np.asarray(given)
+    known = given.detach() if isinstance(given, Tensor) else _array(name, given)
     if known.is_complex() if isinstance(known, Tensor) else known.dtype.kind not in "biuf":
         raise InputError(
             "{name!r} is a {kind} of {dtype}; give a tensor or an array of real numbers.",
@@ -125,8 +125,36 @@ def _tensor(name: str, given: Any) -> Tensor:
             kind=type(given).__name__,
             dtype=known.dtype,
         )
-    # copied: torch refuses arrays with negative strides, and warns of ones that cannot be written
-    return known if isinstance(known, Tensor) else torch.from_numpy(known.copy(order="C"))
+    if isinstance(known, Tensor):
+        return known
+    # torch has neither more than 64 bits nor another order of bytes than the machine's
+    kind = np.dtype(np.float64) if known.dtype == np.longdouble else known.dtype.newbyteorder("=")
+    with np.errstate(over="ignore"):
+        # copied: torch refuses arrays with negative strides, and warns of ones that cannot be written
+        return torch.from_numpy(known.astype(kind, order="C", copy=True))
+
+
+def _array(name: str, given: Any) -> Any:
+    """Read what is no tensor as an array; lists may hold tensors, also ones that ask for gradients."""
+    try:
+        return np.asarray(_without_gradients(given))
+    except (RuntimeError, TypeError, ValueError) as error:  # as numpy and torch raise
+        raise InputError(
+            "{name!r} is a {kind} that cannot be read as one array: {reason}. Give a tensor or an array of "
+            "real numbers.",
+            name=name,
+            kind=type(given).__name__,
+            reason=str(error).strip(". "),
+        ) from error
+
+
+def _without_gradients(given: Any) -> Any:
+    if isinstance(given, list | tuple):
+        return [_without_gradients(each) for each in given]
+    if not isinstance(given, Tensor):
+        return given
+    bare = given.detach().cpu()
+    return (bare.float() if bare.dtype == torch.bfloat16 else bare).numpy()
 
 
 def _place(trace: Trace, name: str, index: Cell) -> str:

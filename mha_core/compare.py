@@ -159,13 +159,25 @@ OTHERS: dict[str, Callable[[Config, str], Config]] = {
 def other_run(trace: Trace, minus: str, value: str) -> Trace | None:
     """Return the run that a comparison needs, or None where it needs none.
 
-    It goes through the very layers that ran, so that another seed means another x and the same weights.
+    It goes through the very layers that ran, so that another seed means another x and the same weights. An x
+    of the caller's own stays the same under another mask.
 
     Raises:
         ConfigError: the mask, the seed or the text cannot be.
+        InputError: another seed or text is wanted of a run on the caller's own x, which neither has made.
     """
     config = other_config(trace.config, minus, value)
-    return None if config is None else run(config, parameters=trace.parameters)
+    if config is None:
+        return None
+    if "given_x" not in trace.given:
+        return run(config, parameters=trace.parameters)
+    if minus != "mask":
+        raise InputError(
+            "The x of this run was handed in and not made from a {kind}, so there is no run of another "
+            "{kind} to compare with; another mask or another head would do.",
+            kind=minus,
+        )
+    return run(config, trace["x"], trace.parameters)
 
 
 def other_config(config: Config, minus: str, value: str) -> Config | None:

@@ -7,9 +7,10 @@ The bias, the scaling, the mask and the softmax are not counted; a causal mask s
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from mha_core.axes import edges
 from mha_core.config import Config
@@ -54,13 +55,22 @@ def _factors(axes: str, config: Config) -> tuple[tuple[str, int], ...]:
     return tuple((edge.label, math.prod(edge.sizes(config.sizes))) for edge in edges(axes))
 
 
-def parameter_counts(pipeline: Pipeline, config: Config) -> tuple[Count, ...]:
-    """Count the numbers of every weight, and of every bias where the settings have them."""
+def parameter_counts(
+    pipeline: Pipeline, config: Config, parameters: Mapping[str, nn.Linear] | None = None
+) -> tuple[Count, ...]:
+    """Count the numbers of every weight, and of every bias that there is.
+
+    Args:
+        pipeline: the stages, whose layers are counted.
+        config: the settings.
+        parameters: the layers that ran: of the caller's own, one may have a bias and the other none. None:
+            all have one, or none has, as the settings say.
+    """
     found: list[Count] = []
     for layer in (layer for stage in pipeline for layer in stage.layers):
         weight = _factors(layer.axes, config)
         found.append(Count(f"{layer.name}.weight", weight))
-        if config.bias:
+        if config.bias if parameters is None else parameters[layer.name].bias is not None:
             found.append(Count(f"{layer.name}.bias", weight[:1]))
     return tuple(found)
 
@@ -84,9 +94,11 @@ def total(counts: tuple[Count, ...]) -> int:
     return sum(count.count for count in counts)
 
 
-def parameter_bytes(pipeline: Pipeline, config: Config) -> int:
-    """Return the bytes of all parameters."""
-    return total(parameter_counts(pipeline, config)) * DTYPES[config.dtype].itemsize
+def parameter_bytes(
+    pipeline: Pipeline, config: Config, parameters: Mapping[str, nn.Linear] | None = None
+) -> int:
+    """Return the bytes of all parameters; arguments as for `parameter_counts`."""
+    return total(parameter_counts(pipeline, config, parameters)) * DTYPES[config.dtype].itemsize
 
 
 @dataclass(frozen=True)

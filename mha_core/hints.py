@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from itertools import combinations, permutations
 from typing import TYPE_CHECKING
@@ -45,8 +46,8 @@ def hint(mine: Tensor, theirs: Tensor, allowed: float) -> str:
             return say(EXCHANGED, first=first, second=second)
     top = int(mine.double().nan_to_num(0.0, 0.0, 0.0).abs().argmax())
     factor = float(theirs.double().flatten()[top]) / (float(mine.double().flatten()[top]) or 1.0)
-    near = allowed * max(1.0, abs(factor))
-    if factor not in (0.0, 1.0) and largest_difference(mine.double() * factor, theirs) <= near:
+    told = math.isfinite(factor) and factor not in (0.0, 1.0)
+    if told and largest_difference(mine.double() * factor, theirs) <= allowed * abs(factor):
         return say(MULTIPLE, factor=f"{factor:.6g}")
     ordered = (tensor.double().cpu().flatten().sort().values for tensor in (mine, theirs))
     return REORDERED if largest_difference(*ordered) <= allowed else ""

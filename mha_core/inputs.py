@@ -210,17 +210,21 @@ def input_given(config: Config, options: dict[str, Any]) -> dict[str, Any]:
 
 
 TRIES, MORE_TRIES = 300, 3000
+COMPARED_SIGNS = 8
+"""The smallest head_dim with which a job compares signs: with fewer, words need not differ in theirs."""
 
 
 def signs(config: Config) -> Tensor:
     """Draw the words of planted runs: signs +1 and -1, `word half`, in float32.
 
     Each word draws from its own generator, again and again until it differs from every earlier word in at
-    least a quarter of the first head_dim signs, which heads compare (after TRIES in one). Words come in the
-    order of their first appearance, so that later ones never change earlier ones. The last number is no draw:
-    -1 marks one of the LITTLE_WORDS, +1 every other word. Filling is zeros.
+    least a quarter of the first head_dim signs, which heads compare (after TRIES in one). With a head_dim
+    below COMPARED_SIGNS no job compares them: there each word draws once, and words may have the same signs.
+    Words come in the order of their first appearance, so that later ones never change earlier ones. The last
+    number is no draw: -1 marks one of the LITTLE_WORDS, +1 every other word. Filling is zeros.
     """
     head_dim, half = config.head_dim, config.input_dim // 2
+    tries = TRIES + MORE_TRIES if head_dim >= COMPARED_SIGNS else 1
     earlier = torch.empty((0, head_dim))
     rows = []
     for word in vocabulary(config):
@@ -228,7 +232,7 @@ def signs(config: Config) -> Tensor:
             rows.append(torch.zeros(half))
             continue
         generator = _generator(config.seed, f"signs/{word}")
-        for tried in range(TRIES + MORE_TRIES):
+        for tried in range(tries):
             row = torch.randint(0, 2, (half,), generator=generator) * 2.0 - 1.0
             row[-1] = -1.0 if word.casefold() in LITTLE_WORDS else 1.0
             apart = (row[:head_dim] != earlier).sum(-1)

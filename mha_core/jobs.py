@@ -23,7 +23,7 @@ from mha_core.waves import (
 from mha_core.words import listed, say
 
 WORDS_APART = 128
-"""Different words of a text that planted heads can tell apart."""
+"""Different words that a text of planted heads may have. Small heads that compare words blur before that."""
 
 LITTLE_WORDS = tuple(
     (
@@ -102,9 +102,7 @@ def _all_of(*checks: Callable[[Space], str]) -> Callable[[Space], str]:
 
 def _signs(least: int) -> Callable[[Space], str]:
     return lambda space: (
-        ""
-        if space.head_dim >= least
-        else say(TOO_FEW_SIGNS, given=space.head_dim, least=least, words=WORDS_APART)
+        "" if space.head_dim >= least else say(TOO_FEW_SIGNS, given=space.head_dim, least=least)
     )
 
 
@@ -124,7 +122,7 @@ TOO_SHORT_WAVES = (
     "head_dim {head_dim} with input_dim {input_dim} would do."
 )
 TOO_FEW_SIGNS = (
-    "With head_dim {given} it compares too few signs to tell {words} words apart; head_dim {least} would do."
+    "With head_dim {given} it compares too few signs to tell words apart; head_dim {least} would do."
 )
 NO_RISING = (
     "With input_dim {given} no sine of positions rises over {tokens} tokens; input_dim {would} would do."
@@ -162,7 +160,8 @@ JOBS: dict[str, Job] = {
     "same": Job(
         "same word",
         "Built to look at every copy of its own word, itself included: it counts the signs in which two "
-        "words agree.",
+        "words agree. With head_dim 8 it keeps some 30 different words sharply apart, and blurs with more; "
+        f"with 16 it keeps {WORDS_APART}.",
         _signs(8),
     ),
     "first_occurrence": Job(

@@ -202,10 +202,17 @@ FIRST_LAYER: dict[str, tuple[Pipeline, Pipeline]] = {"per_head": _per_head(), "s
 
 
 @cache
-def parameter_pipeline(layout: str, bias: bool) -> Pipeline:
-    """Return the stages that take the layers of a layout apart, biases only where there are any."""
+def parameter_pipeline(layout: str, bias: bool, out_bias: bool | None = None) -> Pipeline:
+    """Return the stages that take the layers of a layout apart, biases only where there are any.
+
+    Args:
+        layout: the order of the first layer's rows.
+        bias: whether the first layer has a bias.
+        out_bias: whether the last layer has one; None: as the first.
+    """
     weights, biases = FIRST_LAYER[layout]
-    return (*weights, *biases, OUT_WEIGHT, OUT_BIAS) if bias else (*weights, OUT_WEIGHT)
+    last = (OUT_WEIGHT, OUT_BIAS) if (bias if out_bias is None else out_bias) else (OUT_WEIGHT,)
+    return (*weights, *biases, *last) if bias else (*weights, *last)
 
 
 def parameter_trace(config: Config, parameters: Mapping[str, nn.Linear]) -> Trace:
@@ -213,11 +220,13 @@ def parameter_trace(config: Config, parameters: Mapping[str, nn.Linear]) -> Trac
 
     Args:
         config: the settings whose layers these are; texts, batch and tokens play no part.
-        parameters: `qkv_layer` and `out_layer`, in the layout of the settings.
+        parameters: `qkv_layer` and `out_layer`, in the layout of the settings. Which of them has a bias is
+            theirs to say.
     """
     kept = decided_by(config).but(dtype=config.dtype, device=config.device)
     given = {name: getattr(kept, name) for name in SIZES}
-    pipeline = parameter_pipeline(config.layout, config.bias)
+    biased = {name: layer.bias is not None for name, layer in parameters.items()}
+    pipeline = parameter_pipeline(config.layout, biased["qkv_layer"], biased["out_layer"])
     with torch.inference_mode():
         tensors = execute(pipeline, {**given, **parameters}, kept.sizes)
     layers = MappingProxyType(dict(parameters))

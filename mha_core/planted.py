@@ -6,22 +6,23 @@ key answers (k) are then rows that one can read off; the value (v) of every head
 layer hands it on, so that a head's slice of the output is the word that it looked at.
 
 The gains follow from one wish: the right key's scaled score leads by LEAD. They are built for TOKENS tokens
-whatever the text has, so that weights never depend on the text.
+whatever the text has, so that weights never depend on the text. Between words that holds where they differ in
+a quarter of their first head_dim signs: more words than so few signs keep apart leave a smaller lead.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from mha_core.config import Config
 from mha_core.errors import ConfigError
 from mha_core.fit import LEAST_INPUT
-from mha_core.inputs import Parameters, initial, linear, to_stacked
+from mha_core.inputs import Parameters, initial, linear, to_per_head, to_stacked
 from mha_core.jobs import JOBS, LITTLE_WORDS, Job, Space, repeated, shipped, unfit
 from mha_core.waves import BLUR, LEAD, TOKENS, contrast, slow_pair, wave
 from mha_core.words import say
@@ -30,6 +31,7 @@ __all__ = [
     "JOBS",
     "LITTLE_WORDS",
     "Job",
+    "are_planted",
     "built",
     "decided_by",
     "jobs_of",
@@ -180,6 +182,28 @@ def planted(config: Config) -> Parameters:
 def layers(config: Config) -> Parameters:
     """Return the layers that the settings ask for, drawn or planted."""
     return planted(config) if config.weights == "planted" else initial(config)
+
+
+def are_planted(config: Config, found: Mapping[str, nn.Linear]) -> bool:
+    """Say whether layers are those that the settings plant.
+
+    The first one's rows may have the order of either layout, and the numbers may be cast to another kind.
+    """
+    written = planted(config)
+    first = written["qkv_layer"]
+    turn = to_per_head if config.layout == "stacked" else to_stacked
+    orders = (first, turn(first, config.num_heads))
+    return _same(written["out_layer"], found["out_layer"]) and any(
+        _same(order, found["qkv_layer"]) for order in orders
+    )
+
+
+def _same(written: nn.Linear, found: nn.Linear) -> bool:
+    kind = found.weight.dtype
+    return all(
+        (mine is None) == (theirs is None) and (mine is None or torch.equal(mine.to(kind), theirs.cpu()))
+        for mine, theirs in ((written.weight, found.weight), (written.bias, found.bias))
+    )
 
 
 def decided_by(config: Config) -> Config:

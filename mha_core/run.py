@@ -17,6 +17,7 @@ from mha_core.config import Config
 from mha_core.errors import InputError, WindowError
 from mha_core.inputs import DTYPES, checked, input_given, input_stage, linear
 from mha_core.masks import mask_stage
+from mha_core.planted import are_planted
 from mha_core.planted import layers as settings_layers
 from mha_core.stage import Made, Pipeline, Stage, Watch, execute, made_names, maker_of, unbiased
 from mha_core.words import listed, say
@@ -187,7 +188,9 @@ def run(
         parameters: the caller's own `qkv_layer` and `out_layer` (or `q_layer`, `k_layer`, `v_layer` and
             `out_layer`); None: drawn or planted, as the settings say. They are copied where
             dtype or device differ; else the very layers run. Whether there is a bias is theirs to say: the
-            trace's config has it as they have it, true where any of them has one.
+            trace's config has it as they have it, true where any of them has one. Other layers than planted
+            settings plant have no jobs: the trace's config then has weights `initial`, and x, made of words
+            beside positions all the same, counts as handed in.
         pipeline: other stages than the settings' own, the one that makes x included.
         watch: called before each stage, with the stage; what it raises ends the run.
 
@@ -204,6 +207,10 @@ def run(
             **{word: config.sizes[word] for word in ("batch", "token", "input_dim")},
         )
     layers = checked(config, parameters) if parameters is not None else settings_layers(config)
+    if parameters is not None and config.weights == "planted" and (pipeline is None or x is not None):
+        if not are_planted(config, layers):
+            x = _made_x(config) if x is None else x
+            config = config.but(weights="initial", jobs=())
     bias = any(layer.bias is not None for layer in layers.values())
     if bias != config.bias:
         config = config.but(bias=bias)
@@ -220,6 +227,13 @@ def run(
             reason = (str(error).splitlines() or [type(error).__name__])[0][:LONGEST_REASON]
             note = say(REFUSED, device=config.device, dtype=config.dtype, reason=reason)
     return replace(_run_on(config.but(device="cpu"), x, layers, stages, watch), notes=(note,))
+
+
+def _made_x(config: Config) -> Tensor:
+    """Return the x that settings make by themselves, on the CPU."""
+    options = {"device": torch.device("cpu"), "dtype": DTYPES[config.dtype]}
+    with torch.inference_mode():
+        return execute((input_stage(config, given=False),), input_given(config, options), config.sizes)["x"]
 
 
 def _missing(device: str) -> str:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from mha_core.axes import edges
+from mha_core.differences import largest_difference
 from mha_core.errors import WindowError
 from mha_core.measures import hidden_of, uniform
 from mha_core.run import Trace
@@ -179,7 +180,5 @@ def added(trace: Trace, item: int, query: int) -> Added:
     layer = trace.parameters["out_layer"]
     bias = torch.zeros_like(row) if layer.bias is None else layer.bias.detach().double()
     sums = parts.sum(0) + bias
-    apart = (sums - shown).abs()
-    apart = apart.masked_fill(sums.isnan() & shown.isnan(), 0.0)
-    largest = float(apart.nan_to_num(nan=math.inf).max())
+    largest = largest_difference(sums, shown)
     return Added(parts[:, query].cpu(), bias.cpu(), sums[query].cpu(), row.cpu(), largest)

@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mha_core.axes import Edge, edges
-from mha_core.config import Config
+from mha_core.config import Config, divisors
+from mha_core.errors import ConfigError
+from mha_core.presets import PRESETS
 from mha_core.run import pipeline_for
 from mha_core.stage import maker_of
 
@@ -30,6 +32,7 @@ class Symptom:
         shows: what the linked view shows of it.
         at: the cell that the view follows, by axis words; -1 is the last index, words left out are 0.
         needs: settings without which the view would not show it.
+        least: sizes below which there is nothing to see.
         see: a further view that shows it better, by name, as on a stage's row.
     """
 
@@ -42,8 +45,11 @@ class Symptom:
     shows: str
     at: Mapping[str, int] = field(default_factory=dict)
     needs: Mapping[str, Any] = field(default_factory=dict)
+    least: Mapping[str, int] = field(default_factory=dict)
     see: str = ""
 
+
+TWO_TOKENS, TWO_HEADS = {"sequence_length": 2}, {"num_heads": 2}
 
 SYMPTOMS = (
     Symptom(
@@ -57,6 +63,7 @@ SYMPTOMS = (
         "weights = torch.softmax(masked, dim=-1)",
         "The arithmetic of this weight: the exponential of its score, divided by the sum of its row.",
         at={"head": 1, "query": 2, "key": 1},
+        least=TWO_TOKENS,
     ),
     Symptom(
         "none",
@@ -81,6 +88,7 @@ SYMPTOMS = (
         at={"qkv": 1},
         needs={"layout": "per_head"},
         see="layouts",
+        least=TWO_HEADS,
     ),
     Symptom(
         "transpose",
@@ -93,6 +101,7 @@ SYMPTOMS = (
         "The arithmetic of this score: it reads one row of q and one row of k. In the transposed map its "
         "place is the mirrored one.",
         at={"head": 1, "key": -1},
+        least=TWO_TOKENS,
     ),
     Symptom(
         "one_token",
@@ -104,6 +113,7 @@ SYMPTOMS = (
         "concat = context.permute(0, 2, 1, 3).reshape(batch_size, sequence_length, d_model)",
         "Where this number comes from: the same token, one head further on.",
         at={"query": -1, "head": 1},
+        least={**TWO_TOKENS, **TWO_HEADS},
     ),
     Symptom(
         "future",
@@ -116,6 +126,7 @@ SYMPTOMS = (
         "A hidden score: minus infinity, whose exponential is 0.",
         at={"key": -1},
         needs={"mask": "causal"},
+        least=TWO_TOKENS,
     ),
     Symptom(
         "nan",
@@ -139,13 +150,30 @@ SYMPTOMS = (
         "scaled = scores / math.sqrt(head_dim)",
         "The arithmetic of this number: a score and what it is divided by.",
         at={"query": 1},
+        least=TWO_HEADS,
     ),
 )
 
 
 def settings_for(symptom: Symptom, config: Config) -> Config:
-    """Return a visitor's settings with what the view of a symptom needs."""
-    return config.but(**symptom.needs)
+    """Return a visitor's settings with what the view of a symptom needs, enlarged where they are too small.
+
+    A text that is too short gives way to the small sentence; heads that cannot be planted at the larger size
+    are drawn.
+    """
+    wanted: dict[str, Any] = {}
+    tokens, heads = (symptom.least.get(name, 1) for name in ("sequence_length", "num_heads"))
+    if config.sequence_length < tokens:
+        words = {"text": PRESETS["sentence"].config.text, "lengths": ()}
+        wanted |= words if config.input == "words" else {"sequence_length": tokens}
+    if config.num_heads < heads:
+        fits = [count for count in divisors(config.d_model) if count >= heads]
+        wanted |= {"num_heads": fits[0]} if fits else {"num_heads": heads, "d_model": heads}
+    wanted |= symptom.needs
+    try:
+        return config.but(**wanted)
+    except ConfigError:
+        return config.but(**wanted, weights="initial", jobs=())
 
 
 def cell_for(symptom: Symptom, config: Config) -> str:

@@ -10,10 +10,16 @@ TOKENS = 128
 """Tokens that every planted head is built for, the most that a text may have: weights never read the text."""
 
 LEAD = 6.0
-"""By how much the right key's scaled score leads: e^6 is 403, so one rival leaves 0.998 of the weight."""
+"""By how much the right key's scaled score leads: e^6 is 403, so one rival leaves 0.998 of the weight.
+
+Of words, over each that differs in a quarter of the signs compared; one that differs in fewer is nearer.
+"""
 
 LEAST = 0.9
-"""The weight on its intended keys that a head must reach, at TOKENS tokens, to be offered."""
+"""The weight on its intended keys that a head of waves must reach, at TOKENS tokens, to be offered.
+
+A head that compares words is offered from a head_dim on, and may put less on them in a long text.
+"""
 
 BLUR = 6
 """The window head has the previous-token head's gain divided by this."""

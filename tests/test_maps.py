@@ -17,6 +17,8 @@ from mha_core.figures.hatch import outline
 from mha_core.figures.maps import cell_text, describe_maps, side
 from mha_core.figures.theme import AXES, NEUTRALS, SCALES
 from mha_core.figures.to_plotly import Look, figure, room_for, scale_of, shown_text
+from mha_core.planted import JOBS, jobs_of
+from mha_core.presets import PRESETS
 from tests.heatmaps import Spec, array, inside
 from tests.test_theme import contrast
 
@@ -248,6 +250,33 @@ def test_the_mean_is_drawn_as_one_map():
     assert "mean over heads" in spec.captions() and "the mean over 5 heads" in maps.sentence
 
 
+def test_planted_heads_are_named_under_their_maps_and_only_there():
+    planted = PRESETS["sentence"].config
+    jobs = [JOBS[job].label for job in jobs_of(planted)]
+    for look in (Look(), Look("dark", narrow=True)):
+        _, maps, spec = drawn(planted, Wanted("weights", (0, 1, 2, 3)), look)
+        captions = [each for each in spec.layout["annotations"] if "head" in each["text"]]
+        assert [each["text"] for each in captions] == [
+            f"head {head}<br>{job}" for head, job in enumerate(jobs)
+        ]
+        assert {each["align"] for each in captions} == {"left"}
+        _, _, plain = drawn(planted.but(weights="initial"), Wanted("weights", (0, 1, 2, 3)), look)
+        assert [text for text in plain.captions() if "head" in text] == [f"head {head}" for head in range(4)]
+        # the second line has room of its own, above a phone's colour bar too
+        assert spec.layout["height"] - plain.layout["height"] >= 16
+        bars = [each.layout["coloraxis"]["colorbar"].get("ypad", 0) for each in (spec, plain)]
+        assert bars[0] - bars[1] == (17 if look.narrow else 0)
+        assert [each["name"] for each in spec.heatmaps] == [f"head {head}" for head in range(4)]
+        assert jobs[0] not in maps.sentence and all(
+            jobs[0] not in each["hovertemplate"] for each in spec.data[:1]
+        )
+    _, _, large = drawn(planted, Wanted("weights", (1,)))
+    assert "head 1 · same word" in large.captions()
+    for wanted in (Wanted("weights", (0, 1), "uniform"), Wanted("weights", (MEAN,))):
+        _, _, spec = drawn(planted, wanted)
+        assert not any(job in text for job in jobs for text in spec.captions())
+
+
 def test_scores_and_scaled_share_their_range_and_one_head_far_beyond_does_not_empty_the_others():
     scores, scaled = (drawn(config(), Wanted(name, ALL))[1] for name in ("scores", "scaled"))
     assert scores.limit == scaled.limit
@@ -270,6 +299,15 @@ def test_the_sentence_names_shape_range_and_the_largest_weights():
     assert "each with 5 queries (rows) and 5 keys (columns)" in maps.sentence
     assert "10 of 25 cells of a map are masked" in maps.sentence
     assert f"to {float(trace['weights'][0].max()):.4g}" in maps.sentence
+
+
+@pytest.mark.parametrize(
+    ("heads", "said"),
+    [((1, 2, 3), "heads 1 to 3"), ((0, 4), "heads 0, 4"), ((3, 2), "heads 3, 2")],
+)
+def test_heads_that_do_not_follow_each_other_are_named_one_by_one(heads, said):
+    _, maps, _ = drawn(config(), Wanted("weights", heads))
+    assert f"batch item 0: {said} of 5, each with 9 queries" in maps.sentence
 
 
 def test_many_heads_stand_in_two_rows_and_a_phone_has_two_columns():

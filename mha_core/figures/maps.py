@@ -8,9 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from mha_core.compare import MEAN, Selected
-from mha_core.figures.cells import statistics, widened
+from mha_core.config import Config
+from mha_core.figures.cells import widened
+from mha_core.figures.map_ranges import range_of_colours
 from mha_core.figures.said import number
 from mha_core.figures.words import FIGURES, MAP_LABELS
+from mha_core.planted import JOBS, jobs_of
 from mha_core.run import Trace
 from mha_core.stage import Values
 from mha_core.words import listed, say
@@ -20,9 +23,6 @@ FEW = 6
 
 LINEAR = 16
 """Cells a side up to which colours are spread evenly: weights of more keys, about 1/T, would look empty."""
-
-UNEVEN = 10
-"""How much larger than one head's own range the common one may be, so that its colours still show."""
 
 LARGEST = 3
 """How many of the largest cells a sentence names."""
@@ -52,6 +52,7 @@ class Map:
 
     Attributes:
         title: what it is called: `head 3`.
+        job: what a planted head was built to do, in a word or two; nothing of any other map.
         values: rows by columns, float32 (float64 of a float64 run): the true numbers, under a hatch too.
         hidden: rows by columns: where the hatch of the mask stands.
         nan: cells that hold NaN.
@@ -66,6 +67,7 @@ class Map:
     infinite: tuple[tuple[Place, int], ...]
     row_sums: np.ndarray
     column_sums: np.ndarray
+    job: str = ""
 
 
 @dataclass(frozen=True)
@@ -122,11 +124,10 @@ def describe_maps(trace: Trace, selected: Selected) -> Maps:
     rows, columns = side("query", queries, words), side("key", keys, words)
     exact = np.float64 if config.dtype == "float64" else np.float32
     hidden = selected.hidden.numpy()
-    limit, clipped = _range_of_colours(trace, selected)
-    titles = [_title(head) for head in wanted.heads]
+    limit, clipped = range_of_colours(trace, selected)
     maps = tuple(
-        one_map(title, widened(values).astype(exact), hidden)
-        for title, values in zip(titles, selected.values, strict=True)
+        one_map(_title(head), widened(values).astype(exact), hidden, _job(config, selected, head))
+        for head, values in zip(wanted.heads, selected.values, strict=True)
     )
     return Maps(
         name=wanted.name,
@@ -142,7 +143,7 @@ def describe_maps(trace: Trace, selected: Selected) -> Maps:
     )
 
 
-def one_map(title: str, values: np.ndarray, hidden: np.ndarray) -> Map:
+def one_map(title: str, values: np.ndarray, hidden: np.ndarray, job: str = "") -> Map:
     """Describe one map. A NaN is marked, masked or not: the softmax of a wholly masked row gives it."""
     missing = np.isnan(values)
     hatched = hidden & ~missing
@@ -159,31 +160,19 @@ def one_map(title: str, values: np.ndarray, hidden: np.ndarray) -> Map:
         ),
         row_sums=seen.sum(1),
         column_sums=seen.sum(0),
+        job=job,
     )
-
-
-def _range_of_colours(trace: Trace, selected: Selected) -> tuple[float, bool]:
-    """Return where the signed colours end, and whether some heads reach far beyond.
-
-    The range is that of the tensor this one is compared with (scores and scaled share one): of one head its
-    own, else of all heads, or, where that would leave some head without colour, the middle head's.
-    """
-    name, heads = selected.wanted.name, selected.wanted.heads
-    if selected.kind == "probability":
-        return 1.0, False
-    like = trace.made(name).like
-    of = selected.all if selected.wanted.minus or not like else trace.window(like, batch=selected.item)
-    if len(heads) == 1 and heads != (MEAN,):
-        return statistics(widened(of[heads[0]]))[1] or 1.0, False
-    whole = statistics(widened(of))[1] or 1.0
-    each = [limit for one in of if (limit := statistics(widened(one))[1])]
-    if UNEVEN * min(each, default=whole) < whole:
-        return float(np.median(each)), True
-    return whole, False
 
 
 def _title(head: int) -> str:
     return MAP_LABELS["mean"] if head == MEAN else say(MAP_LABELS["head"], head=head)
+
+
+def _job(config: Config, selected: Selected, head: int) -> str:
+    """Return what a planted head was built to do; a mean of heads and a difference do no job."""
+    if config.weights != "planted" or selected.wanted.minus or head == MEAN:
+        return ""
+    return JOBS[jobs_of(config)[head]].label
 
 
 def _whole_title(selected: Selected) -> str:
@@ -196,6 +185,8 @@ def _whole_title(selected: Selected) -> str:
 def _sentence(trace: Trace, selected: Selected, maps: tuple[Map, ...], rows: Side, columns: Side) -> str:
     wanted, heads = selected.wanted, selected.wanted.heads
     key = "of_mean" if heads == (MEAN,) else "of_heads" if len(heads) > 1 else "of_head"
+    if heads != tuple(range(heads[0], heads[0] + len(heads))):
+        key = "of_some_heads"
     facts = {"name": _whole_title(selected), "item": selected.item, "heads": trace.config.num_heads}
     found = [
         say(
@@ -203,6 +194,7 @@ def _sentence(trace: Trace, selected: Selected, maps: tuple[Map, ...], rows: Sid
             **facts,
             first=heads[0],
             last=heads[-1],
+            some=listed(heads),
             queries=len(rows.labels),
             keys=len(columns.labels),
         ),
@@ -230,12 +222,14 @@ def _range(maps: tuple[Map, ...]) -> list[str]:
 
 
 def _largest(maps: tuple[Map, ...], kind: Values, rows: Side, columns: Side) -> list[str]:
-    """Say where the largest numbers are (of signed ones the largest in size)."""
+    """Say where the largest numbers are (of signed ones the largest in size); nothing where all are 0."""
     found = [
         (size, -place, row, column)
         for place, each in enumerate(maps)
         for size, row, column in _top(each, kind)
     ]
+    if max(found, default=(0.0,))[0] == 0:
+        return []
     cells = [
         say(
             MAP_LABELS["cell"],
@@ -246,7 +240,7 @@ def _largest(maps: tuple[Map, ...], kind: Values, rows: Side, columns: Side) -> 
         )
         for _, place, row, column in sorted(found, key=lambda each: (-each[0], -each[1]))[:LARGEST]
     ]
-    return [say(FIGURES["largest"], cells=listed(cells, "parts"))] if cells else []
+    return [say(FIGURES["largest"], cells=listed(cells, "parts"))]
 
 
 def _top(one: Map, kind: Values) -> list[tuple[float, int, int]]:

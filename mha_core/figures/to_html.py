@@ -19,6 +19,7 @@ from string import Template
 from typing import Any
 
 from mha_core.axes import WORDS as AXIS_MEANINGS
+from mha_core.config import Config
 from mha_core.errors import InputError
 from mha_core.figures.assets import script
 from mha_core.figures.cells import describe, own_bytes
@@ -52,13 +53,14 @@ def page_bytes(trace: Trace) -> int:
     return sum(own_bytes(trace, name) for name in trace.names)
 
 
-def to_html(
+def to_html(  # noqa: PLR0913 - what stands on the page, by name
     trace: Trace,
     *,
     item: int = 0,
     view: Mapping[str, str] | None = None,
     link: str = "",
     notes: tuple[str, ...] = (),
+    settings: Config | None = None,
 ) -> str:
     """Return one batch item of a run as a self-contained page.
 
@@ -69,6 +71,7 @@ def to_html(
             followed, and the page knows the way of this one.
         link: the address of the live view, where there is one; anything but http and https is left out.
         notes: sentences about the run that stand above it.
+        settings: the settings that the page lists; None: the run's own.
 
     Raises:
         InputError: the batch item holds more numbers than one page can.
@@ -96,7 +99,7 @@ def to_html(
             "batch": str(item) if item else None,
         },
         "settings": [
-            [each.name, _written(getattr(trace.config, each.name))] for each in fields(trace.config)
+            [each.name, _written(getattr(settings or trace.config, each.name))] for each in fields(Config)
         ],
     }
     return Template(_file("page.html")).substitute(

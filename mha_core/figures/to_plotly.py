@@ -8,6 +8,7 @@ What is unusual, and why:
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import plotly.graph_objects as go  # type: ignore[import-untyped]
@@ -35,10 +36,16 @@ from mha_core.words import say
 
 __all__ = ["Look", "figure", "room_for", "scale_of", "shown_text"]
 
+LINE = 17
+"""Pixels of a further line under a map."""
+
+BAR = 62
+"""Pixels that a phone's colour bar takes below the maps; above it stand the names of the lowest ones."""
+
 
 def figure(maps: Maps, look: Look) -> go.Figure:
     """Draw maps as small multiples with one colour axis; a single one with its row and column sums."""
-    room = room_for(len(maps.maps), look.narrow)
+    room = _with_jobs(maps, room_for(len(maps.maps), look.narrow))
     data: list[dict[str, Any]] = []
     layout = _layout(maps, look, room)
     for place, one in enumerate(maps.maps):
@@ -51,6 +58,12 @@ def figure(maps: Maps, look: Look) -> go.Figure:
         data += bars
         layout.update(axes)
     return go.Figure(data, layout)
+
+
+def _with_jobs(maps: Maps, room: Room) -> Room:
+    """Make room below the lowest maps where what a head was built to do has a line of its own."""
+    lined = not room.sums and any(one.job for one in maps.maps)
+    return replace(room, bottom=room.bottom + LINE, between=room.between + LINE - 7) if lined else room
 
 
 def _short(text: str) -> str:
@@ -119,7 +132,7 @@ def _colour_axis(maps: Maps, look: Look, room: Room) -> dict[str, Any]:
     }
     if look.narrow:
         bar |= {"orientation": "h", "x": 0.5, "xanchor": "center", "y": 0, "yanchor": "top", "len": 1}
-        bar["ypad"] = 34
+        bar["ypad"] = room.bottom - BAR
     else:
         side = (room.side + room.sums) / room.wide if room.sums else 1
         bar |= {"x": side, "xpad": 14, "lenmode": "pixels", "len": 230, "y": 1, "yanchor": "top"}
@@ -203,14 +216,25 @@ def _ticks(side: Side, room: Room, turned: bool) -> dict[str, Any]:
     return {"tickmode": "array", "tickvals": shown, "ticktext": texts, **angle}
 
 
-def _captions(place: int, one: Map, look: Look, room: Room) -> list[dict[str, Any]]:
-    """Build a map's name below it, with what is too small to be marked."""
+def _called(one: Map, room: Room) -> str:
+    """Return a map's name, with what a planted head was built to do: below it where maps stand side by side.
+
+    Only a large map is sure to be wide enough for both: the page may be much narrower than `Room` supposes.
+    """
     text = one.title
     for kind, marked in (("nan", one.nan), ("infinite", one.infinite)):
         if marked and room.side / len(one.values) < MARKS:
             text = say(MAP_LABELS[f"count_{kind}"], title=text, count=len(marked))
+    if not one.job:
+        return text
+    return say(MAP_LABELS["head_job" if room.sums else "head_job_lines"], title=text, job=one.job)
+
+
+def _captions(place: int, one: Map, look: Look, room: Room) -> list[dict[str, Any]]:
+    """Build a map's name below it, with what is too small to be marked."""
+    text = _called(one, room)
     caption = _annotation(place, text, AXES["head"].of(look.theme), yshift=-3)
-    caption |= {"y": 0, "xanchor": "left", "yanchor": "top"}
+    caption |= {"y": 0, "xanchor": "left", "yanchor": "top", "align": "left"}
     if not room.sums:
         return [caption]
     row_sum = _annotation(0, MAP_LABELS["row_sum"], AXES["query"].of(look.theme), yshift=3)

@@ -386,6 +386,8 @@ COLUMNS = {
 FIGURES: dict[str, str] = {
     "of_heads": "{name}, batch item {item}: heads {first} to {last} of {heads}, each with {queries} queries (rows) and {keys} "
     "keys (columns).",
+    "of_some_heads": "{name}, batch item {item}: heads {some} of {heads}, each with {queries} queries (rows) and {keys} "
+    "keys (columns).",
     "of_head": "{name}, batch item {item}: head {first} of {heads}, with {queries} queries (rows) and {keys} keys (columns).",
     "of_mean": "{name}, batch item {item}: the mean over {heads} heads, with {queries} queries (rows) and {keys} keys "
     "(columns).",
@@ -405,6 +407,8 @@ FIGURES: dict[str, str] = {
 MAP_LABELS: dict[str, str] = {
     "head": "head {head}",
     "mean": "mean over heads",
+    "head_job": "{title} · {job}",
+    "head_job_lines": "{title}<br>{job}",
     "word_index": "{word} {index}",
     "almost_nothing": "<0.01",
     "query": "query ↓",

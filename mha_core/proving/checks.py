@@ -19,7 +19,7 @@ from mha_core.proving.claims import (
     reorder,
     sum_rows,
 )
-from mha_core.proving.compared import Broke, Compared, compare, largest, longest, step
+from mha_core.proving.compared import Broke, Compared, compare, longest, step
 from mha_core.proving.part import NotApplicableError, Part, fit, layer_of, rows_of, take
 from mha_core.proving.subject import COMPARED, READ, Found, Subject
 from mha_core.stage import tensor_inputs
@@ -60,7 +60,7 @@ def check_module(subject: Subject) -> Found:
     out, weights = attend_by_module(x, stacked, out_layer, subject.mask[list(part.items)], heads)
     q, k, v = (each.unflatten(-1, (heads, width)) for each in stacked(x).chunk(3, dim=-1))
     moved, blind = subject.rounding(q, k), subject.blind(part)
-    tolerance = moved * largest(v) * longest(out_layer.weight) + step(subject.dtype) * largest(out)
+    tolerance = moved * subject.size(v) * longest(out_layer.weight) + subject.added(out)
     name = "out" if everyone else "concat"
     outs = subject.compared(name, part, out, tolerance, blind[..., None])
     return Found((outs, subject.compared("weights", part, weights, moved, blind[:, None, :, None])), part)
@@ -76,7 +76,7 @@ def check_call(subject: Subject) -> Found:
     part = fit(subject.config, cost, subject.budget, cut_tokens=False)
     q, k, v = (subject.wide(name, part) for name in ("q", "k", "v"))
     mask = subject.trace["mask"].cpu().expand(subject.config.batch_size, -1, -1, -1)[list(part.items)]
-    tolerance = subject.rounding(q, k) * largest(v)
+    tolerance = subject.rounding(q, k) * subject.size(v)
     context = attend_in_one_call(q, k, v, mask)
     apart = mask.all(dim=-1)[..., None]
     return Found((subject.compared("context", part, context, tolerance, apart),), part)
@@ -136,8 +136,8 @@ def check_order(subject: Subject) -> Found:
         raise NotApplicableError(ALL_ALIKE)
     before = rerun.before
     after = reorder(rerun, rerun.x, before["mask"], order)
-    moved = subject.rounding(before["q"], before["k"]) * largest(before["v"])
-    tolerance = moved * longest(rerun.out_layer.weight) + step(subject.dtype) * largest(before["out"])
+    moved = subject.rounding(before["q"], before["k"]) * subject.size(before["v"])
+    tolerance = moved * longest(rerun.out_layer.weight) + subject.added(before["out"])
     places, apart = subject.joined(part), subject.blind(part)[..., None]
     moved_rows = compare("out", after, before["out"], tolerance=tolerance, places=places, apart=apart)
     return Found((moved_rows,), part, smaller=not rerun.whole)
@@ -157,12 +157,12 @@ def check_slices(subject: Subject) -> Found:
     chosen = torch.randperm(config.d_model, generator=drawn)[:columns].sort().values
     context, layer = subject.wide("context", part), subject.layer(out_layer, chosen)
     total = add_heads(context, layer)
-    length = longest(layer.weight) * longest(context.transpose(1, 2).flatten(2)) + largest(total)
+    length = longest(layer.weight) * longest(context.transpose(1, 2).flatten(2))
     summed = compare(
         "out",
         subject.wide("out", part)[..., chosen],
         total,
-        tolerance=step(subject.dtype) * length,
+        tolerance=step(subject.dtype) * length + subject.added(total),
         places=(*subject.places("out", part)[:2], tuple(chosen.tolist())),
         apart=subject.blind(part)[..., None],
     )

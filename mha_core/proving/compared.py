@@ -79,7 +79,7 @@ def compare(  # noqa: PLR0913 - two tensors, and what is known of them
     out = unknown
     if apart is not None:
         out, unknown = unknown | apart.cpu(), unknown & ~apart.cpu()
-    difference = (left - right).abs().nan_to_num(nan=math.inf).masked_fill(out, 0.0)
+    difference = (left - right).abs().nan_to_num(nan=math.inf, posinf=math.inf).masked_fill(out, 0.0)
     largest = float(difference.max())
     broke = None
     if largest > tolerance:
@@ -94,7 +94,8 @@ STEPS = {torch.float64: 8, torch.float32: 8, torch.bfloat16: 1, torch.float16: 1
 """Rounding steps that a number may be off for each that the mathematics accounts for.
 
 With 16 bits, sums are kept in float32 and only what is stored is rounded; with more, the sums themselves
-round. Of 3000 runs of every kind, none used more than half of this (tests/core/test_proofs.py tries others).
+round. Of 3000 runs of every kind, with gains from 0.001 to 8, none used more than half of this
+(tests/core/test_proving.py tries others).
 """
 
 TOO_COARSE = 0.5

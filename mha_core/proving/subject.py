@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 
 from mha_core.inputs import DTYPES, linear
 from mha_core.masks import hidden
-from mha_core.proving.compared import TOO_COARSE, Compared, compare, reach, step
+from mha_core.proving.compared import TOO_COARSE, Compared, compare, largest, reach, step
 from mha_core.proving.part import NotApplicableError, Part, Places, fit, places, take
 from mha_core.proving.rerun import Rerun
 from mha_core.run import Trace
@@ -117,6 +118,23 @@ class Subject:
         weight, bias = (None if each is None else each.detach().cpu().to(self.precise) for each in tensors)
         assert weight is not None
         return linear(weight, bias)
+
+    def size(self, numbers: Tensor) -> float:
+        """Return the largest size of a tensor's numbers, as far as rounding goes by it.
+
+        Below the smallest normal number it no longer does: there the steps stay as large as they are.
+        """
+        found = largest(numbers)
+        return max(found, torch.finfo(self.dtype).smallest_normal) if found else 0.0
+
+    def added(self, sums: Tensor) -> float:
+        """Return how far sums of d_model terms, as those of out, may be off by rounding.
+
+        Every term that is added rounds the sum so far: as in a random walk, that grows with the root of how
+        many there are. Of 16 bits only the sum as it is stored is rounded.
+        """
+        grown = max(1.0, math.sqrt(self.config.d_model) / 4) if self.dtype.itemsize > 2 else 1.0
+        return step(self.dtype) * self.size(sums) * grown
 
     def rounding(self, q: Tensor, k: Tensor) -> float:
         """Return how far a weight may be off by rounding.

@@ -38,8 +38,14 @@ def tensors_of(trace: Trace) -> dict[str, Tensor]:
 
 
 def files_bytes(trace: Trace) -> int:
-    """Return how many bytes of numbers the files of all stages hold, before one is made."""
-    return sum(tensor.numel() * tensor.element_size() for tensor in tensors_of(trace).values())
+    """Return how many bytes of numbers the larger of the files of all stages holds, before one is made.
+
+    That is the .npz, in which bfloat16 takes four bytes; of other kinds both hold the same.
+    """
+    return sum(
+        tensor.numel() * (4 if tensor.dtype == torch.bfloat16 else tensor.element_size())
+        for tensor in tensors_of(trace).values()
+    )
 
 
 def about(trace: Trace, link: str = "") -> str:

@@ -58,10 +58,10 @@ def stretches(flags: Tensor) -> list[tuple[int, int, int]]:
 
 
 def written(value: float, probability: bool) -> str:
-    """Write a number as short as a cell; a weight that rounds to nothing says so."""
+    """Write a number as short as a cell; a weight that rounds to nothing, even to 0, says so."""
     if not math.isfinite(value):
         return "NaN" if math.isnan(value) else ("∞" if value > 0 else "−∞")
-    if probability and 0 < value < 0.005:
+    if probability and value < 0.005:
         return "&lt;0.01"
     return f"{value:.2f}" if abs(value) < 100 else f"{value:.0f}"
 

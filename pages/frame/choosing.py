@@ -146,6 +146,13 @@ def _which(config: Config, kind: str, value: str) -> None:
     synced(st.selectbox, key, value, change, label, choices, width=124)
 
 
+def head_of_table(trace: Trace, now: Chosen) -> None:
+    """Draw whose numbers the table below all maps holds: the head that is looked at more closely."""
+    heads = range(trace.config.num_heads)
+    label = WORDS["table_head"]
+    synced(st.selectbox, "heads-table-of", now.of, lambda at: {"of": str(at)}, label, heads, width=110)
+
+
 def cell_controls(trace: Trace, now: Chosen, query: int, key: int, labels: Sequence[str]) -> None:
     """Draw which score is looked at more closely: a head, a query and a key, by their words."""
     with st.container(horizontal=True, vertical_alignment="bottom", key="heads-cell"):

@@ -80,6 +80,11 @@ def read(trace: Trace) -> Chosen:
     names = map_names(trace.pipeline)
     name = seen.stage if seen.stage in names else names[-1]
     mended: dict[str, str | None] = {}
+    # said in this run, and no longer in the address: the next run has nothing to say
+    if settings.view().get("batch", str(seen.item)) != str(seen.item):
+        mended["batch"] = None
+    if seen.stage and seen.stage not in trace.names:
+        mended["stage"] = None
     sentences = list(seen.sentences)
 
     def mend(key: str, sentence: str, value: str | None) -> None:
@@ -90,10 +95,10 @@ def read(trace: Trace) -> Chosen:
         text = asked.get(key)
         if text is None:
             return None
-        good = text.isascii() and text.isdigit() and len(text) < 9
-        if good and int(text) < size:
+        digits = text.isascii() and text.isdigit()
+        if digits and len(text) < 9 and int(text) < size:
             return int(text)
-        nearest = size - 1 if good else 0
+        nearest = size - 1 if digits else 0
         mend(key, say(WORDS["no_index"], key=key, value=text, last=size - 1, nearest=nearest), str(nearest))
         return nearest
 
@@ -142,10 +147,11 @@ def _head(text: str | None, config: Config, mend: Mend) -> str:
     pages, last = pages_of(config.num_heads), config.num_heads - 1
     if text is None or text in (*pages, "mean"):
         return text or pages[0]
-    if text.isascii() and text.isdigit() and len(text) < 9:
-        if int(text) > last:
-            mend("head", say(WORDS["no_index"], key="head", value=text, last=last, nearest=last), str(last))
-        return str(min(int(text), last))
+    if text.isascii() and text.isdigit():
+        if len(text) < 9 and int(text) <= last:
+            return str(int(text))
+        mend("head", say(WORDS["no_index"], key="head", value=text, last=last, nearest=last), str(last))
+        return str(last)
     mend("head", say(WORDS["no_head"], value=text, last=last), None)
     return pages[0]
 

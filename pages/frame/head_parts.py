@@ -51,7 +51,7 @@ def closer(trace: Trace, now: Chosen, labels: tuple[str, ...]) -> None:
 
 def _products(trace: Trace, now: Chosen, query: int, key: int) -> None:
     score = cache.score(trace.config, now.item, now.of, query, key)
-    made = head_tables.score_said(score, trace.config.head_dim)
+    made = head_tables.score_said(score, trace.config)
     st.html(sentence(made) + head_tables.products_table(score, rest=False).html())
     if len(score.products) <= head_tables.FIRST:
         return

@@ -3,6 +3,8 @@
 import math
 from collections.abc import Sequence
 
+import torch
+
 from mha_core.config import Config
 from mha_core.figures.said import number
 from mha_core.figures.theme import NEUTRALS, SCALES
@@ -17,6 +19,8 @@ EVEN = 0.9
 
 TOLD = 0.05
 """Lift from which a head's leaning is worth a word."""
+
+ALMOST_NOTHING = "<0.01"
 
 FIRST = 8
 """Products that are in sight; the others are one click away."""
@@ -40,15 +44,25 @@ def measured(found: Sequence[HeadMeasures]) -> Table:
 
 
 def _numbers(each: HeadMeasures, places: Sequence[str], which: str) -> list[Number]:
-    measures = [each.entropy, each.distance, *(each.weights.get(name) for name in places)]
-    return [Number(short(getattr(one, which)) if one is not None else "–") for one in measures]
+    kinds = [(each.entropy, short), (each.distance, short)]
+    kinds += [(each.weights.get(name), share) for name in places]
+    return [Number(write(getattr(one, which)) if one is not None else "–") for one, write in kinds]
 
 
 def short(value: float) -> str:
-    """Write a share or a distance in a table; what rounds to nothing is not nothing."""
+    """Write a distance or an entropy in a table; what rounds to nothing is not nothing."""
     if 0 < value < 0.005:
-        return "<0.01"
+        return ALMOST_NOTHING
     return number(value) if math.isnan(value) else f"{value:.2f}"
+
+
+def share(value: float) -> str:
+    """Write a share of the weights in a table.
+
+    Only keys that the query may see are counted, and the softmax gives each of them something: a share of 0
+    is a weight too small for the run's kind of number.
+    """
+    return ALMOST_NOTHING if 0 <= value < 0.005 else short(value)
 
 
 def in_words(each: HeadMeasures) -> str:
@@ -136,10 +150,14 @@ def added_table(found: Added, chosen: int) -> Table:
     return Table(WORDS["added"], heads, rows, [WORDS["added_sum"], total, total, ""])
 
 
-def score_said(score: Score, head_dim: int) -> str:
-    """Say which dimensions caused a score."""
+def score_said(score: Score, config: Config) -> str:
+    """Say which dimensions caused a score, and what became of it.
+
+    A weight of 0 that no mask made is one too small for the run's kind of number, and is said to be less than
+    the smallest that it holds with all its digits.
+    """
     top = score.products[0]
-    facts = {"total": number(score.total), "shown": number(score.shown), "head_dim": head_dim}
+    facts = {"total": number(score.total), "shown": number(score.shown), "head_dim": config.head_dim}
     made = say(
         WORDS["score_made"],
         **facts,
@@ -151,6 +169,9 @@ def score_said(score: Score, head_dim: int) -> str:
     if score.hidden:
         return joined([made, WORDS["score_hidden"]])
     became = {name: number(getattr(score, name), 4) for name in ("scaled", "weight", "uniform")}
+    if score.weight == 0:
+        least = torch.finfo(getattr(torch, config.dtype)).tiny
+        became["weight"] = say(WORDS["less_than"], value=number(least, 2))
     return joined([made, say(WORDS["score_becomes"], **became)])
 
 

@@ -63,6 +63,12 @@ def current() -> Settled:
     return settled
 
 
+def opened_by_itself(page: str) -> bool:
+    """Return whether the preset on show is the one with which a page opens where nothing else was asked."""
+    here, chosen = OPENS.get(page), current()
+    return st.session_state["_own"] == page and chosen.preset == here and chosen.config == base_of(here)
+
+
 def view() -> dict[str, str]:
     """Return the drawing's view keys: those of the address, and what a page's widgets changed since."""
     found = {key: value for key, value in st.query_params.to_dict().items() if key in VIEW}
@@ -147,8 +153,10 @@ def _load() -> list[str]:
     if "preset" in st.session_state and not back and asked in sent:
         return []
     named = {key: value for key, value in asked.items() if key not in PAGE_VIEW}
+    # what mail and course systems hang on an address names no run
+    of_run = [key for key in named if key in (*FIELDS, "preset")]
     page = st.session_state["_page"]
-    if "preset" in st.session_state and not back and not named and page in OPENS:
+    if "preset" in st.session_state and not back and not of_run and page in OPENS:
         return []  # a bare link inside a visit: the settings that the pages share win
     st.session_state["_page_view"] = {key: value for key, value in asked.items() if key in PAGE_VIEW}
     st.session_state.pop("_glance", None)
@@ -157,7 +165,8 @@ def _load() -> list[str]:
     if version != VERSION:
         sentences.append(say(WORDS["other_version"], value=version))
     first = OPENS.get(page, FIRST)
-    preset = named.get("preset", "" if named else first if first in PRESETS else FIRST)
+    preset = named.get("preset", "" if of_run else first if first in PRESETS else FIRST)
+    st.session_state["_own"] = "" if of_run else page
     if preset and preset not in PRESETS:
         sentences.append(say(WORDS["no_preset"], value=preset, known=listed(PRESETS)))
         preset = ""

@@ -43,6 +43,7 @@ STYLE = """
   .st-key-settings-first { gap: .5rem; }
   .st-key-settings-second > * { flex: 1 1 28% !important; min-width: 0 !important; width: auto !important; }
   .st-key-settings-second > .st-key-text { flex-basis: 100% !important; }
+  .st-key-settings-second [data-testid="stWidgetLabel"] p { font-size: .78rem; white-space: nowrap; }
   .st-key-plant button { padding-inline: .3rem; }
   .sentence { font-size: .95rem; }
 }

@@ -1,6 +1,7 @@
 """Take away: the view as a link, a script, a notebook, files, an offline page, a frame for other pages."""
 
 import html
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from mha_core import Trace
+from mha_core import Config, Trace
 from mha_core.compare import map_names
 from mha_core.errors import ExplorerError
 from mha_core.figures import to_html
@@ -33,6 +34,9 @@ MOST_ROWS = 400_000
 MAPPED = ("heads",)
 """Pages that always show one of the tensors with a map for every head, the last where none is named."""
 
+LAYERS = ("weights",)
+"""Pages that draw the layers of a run instead of the run."""
+
 DIGITS = 27
 """Characters that a row of a table has, about."""
 
@@ -49,11 +53,12 @@ _address = st.components.v2.component(
 class Away:
     """What is taken away: a run, what is in front of it, and its addresses.
 
-    `stage` is the tensor on show, nothing in the overview; `link` leads to this view, `walk` to the page on
-    which every stage of it can be walked.
+    `drawn` is the run, or its layers where the page draws those; `stage` is the tensor on show, nothing in
+    the overview; `link` leads to this view, `walk` to the page on which what is drawn can be walked.
     """
 
     trace: Trace
+    drawn: Trace
     preset: str
     view: front.View
     stage: str
@@ -95,17 +100,46 @@ def taken(path: str) -> Away:
     here = st.context.url or ""
     here += "" if urlsplit(here).path else "/"
     trace = cache.trace(settled.config)
-    view = front.view_of(settled.config, others)
+    drawn = (cache.weights(settled.config) if path in LAYERS else None) or trace
+    view = front.view_of(settled.config, others, pipeline=drawn.pipeline)
+    stage = on_show(drawn, view.stage, path)
+    if path in MAPPED:
+        others |= as_walked(others, stage, view.item, settled.config)
+        view = front.view_of(settled.config, others)
+    walk = here if drawn is not trace else root_of(here, path)
     return Away(
         trace=trace,
+        drawn=drawn,
         preset=settled.preset,
         view=view,
-        stage=on_show(trace, view.stage, path),
+        stage=stage,
         paint=others.get("paint", ""),
         lens=others.get("lens", ""),
         link=f"{here}?{urlencode(query, quote_via=quote)}",
-        walk=f"{root_of(here, path)}?{urlencode(query, quote_via=quote)}",
+        walk=f"{walk}?{urlencode({**query, **others}, quote_via=quote)}",
     )
+
+
+def as_walked(asked: dict[str, str], stage: str, item: int, config: Config) -> dict[str, str]:
+    """Return what the page of heads has in front in the view keys of the drawing: a head's sheet, a cell."""
+    sizes = {
+        "head": config.num_heads,
+        "of": config.num_heads,
+        "query": config.sequence_length,
+        "key": config.sequence_length,
+    }
+    found = {
+        name: int(text)
+        for name, size in sizes.items()
+        if re.fullmatch(r"\d{1,4}", text := asked.get(name, ""), re.ASCII) and int(text) < size
+    }
+    walked = {"stage": stage}
+    if "head" in found:
+        walked["lens"] = f"{found['head']}.0"
+    if found.keys() >= {"query", "key"}:
+        head = found.get("of", found.get("head", 0))
+        walked["cell"] = ".".join([stage, *map(str, (item, head, found["query"], found["key"]))])
+    return walked
 
 
 def root_of(address: str, path: str) -> str:
@@ -148,12 +182,12 @@ def _code(away: Away) -> None:
 
 def _numbers(away: Away) -> None:
     st.markdown(f"**{WORDS['take_numbers']}**")
-    trace, link, stage = away.trace, away.link, away.stage
+    trace, drawn, link, stage = away.trace, away.drawn, away.link, away.stage
     size = files.files_bytes(trace)
     said = [WORDS["take_numbers_text"]]
     if trace.config.dtype == "bfloat16":
         said.append(WORDS["take_widened"])
-    if stage and any(word.startswith(files.FORMULA) for item in trace.config.words or () for word in item):
+    if stage and any(word.startswith(files.FORMULA) for item in drawn.config.words or () for word in item):
         said.append(WORDS["take_formula"])
     if not stage:
         said.append(WORDS["take_no_stage"])
@@ -167,10 +201,10 @@ def _numbers(away: Away) -> None:
                 size,
             )
             _offer("take_npz", lambda: files.npz_bytes(trace, link), away.named("npz"), size)
-        cells = trace[stage].numel() if stage else 0
+        cells = drawn[stage].numel() if stage else 0
         if stage and cells <= MOST_ROWS:
             name = away.named("csv", stage)
-            _offer("take_csv", lambda: files.csv_text(trace, stage), name, cells * DIGITS, stage=stage)
+            _offer("take_csv", lambda: files.csv_text(drawn, stage), name, cells * DIGITS, stage=stage)
     too_large = [say(WORDS["take_too_large"], size=cache.in_bytes(size), most=cache.in_bytes(MOST))]
     too_long = [say(WORDS["take_too_long"], name=stage, cells=f"{cells:,}", most=f"{MOST_ROWS:,}")]
     show.say_all([*(too_large if size > MOST else []), *(too_long if cells > MOST_ROWS else [])])
@@ -178,10 +212,12 @@ def _numbers(away: Away) -> None:
 
 def _page(away: Away) -> None:
     st.markdown(f"**{WORDS['take_page']}**")
-    view, trace = away.view, away.trace
-    size = to_html.page_bytes(trace)
-    items = trace.config.batch_size
-    st.caption(say(WORDS["take_page_items" if items > 1 else "take_page_text"], item=view.item, count=items))
+    view, drawn = away.view, away.drawn
+    layers = drawn is not away.trace
+    size = to_html.page_bytes(drawn)
+    items = drawn.config.batch_size
+    text = "take_page_layers" if layers else "take_page_items" if items > 1 else "take_page_text"
+    st.caption(say(WORDS[text], item=view.item, count=items))
     if size > to_html.MOST:
         most = cache.in_bytes(to_html.MOST)
         show.say_all([say(WORDS["take_page_too_large"], size=cache.in_bytes(size), most=most)])
@@ -189,10 +225,13 @@ def _page(away: Away) -> None:
     shown = {"stage": away.stage, "cell": view.cell, "paint": away.paint, "lens": away.lens}
 
     def made() -> str:
-        notes = show.notes_of(trace)
-        return to_html.to_html(trace, item=view.item, view=shown, link=away.walk, notes=notes)
+        notes = () if layers else show.notes_of(away.trace)
+        item = 0 if layers else view.item  # layers have no batch
+        listed = away.trace.config
+        return to_html.to_html(drawn, item=item, view=shown, link=away.walk, notes=notes, settings=listed)
 
-    _offer("take_html", made, away.named("html", away.stage or WORDS["take_overview"]), size)
+    overview = WORDS["take_layers" if layers else "take_overview"]
+    _offer("take_html", made, away.named("html", away.stage or overview), size)
 
 
 def _offer(key: str, made: Callable[[], Any], name: str, size: int = 0, **facts: str) -> None:

@@ -149,10 +149,12 @@ WORDS = {
     "head_leans_first": "Leans on the first token: {value} where even attention gives {uniform} (lift {lift}).",
     "closer": "One score, taken apart",
     "closer_head": "of head",
+    "table_head": "table of head",
     "score_made": "The score is {total}: the sum of {head_dim} products q·k, one for each dimension of the head (the run shows "
     "{shown}, {apart} apart). The largest is dimension {dimension} with {largest}; the {half} largest hold half of the size of all.",
     "score_becomes": "Divided by √head_dim it is {scaled}, of which the softmax of its row makes the weight {weight}; uniform "
     "attention would give {uniform}.",
+    "less_than": "<{value}",
     "score_hidden": "The mask hides this key from this query, so its weight is 0 whatever the score.",
     "products": "The products, largest first",
     "products_rest": "The other products",
@@ -248,7 +250,7 @@ WORDS = {
     "memory_explained": "reshape, permute and chunk hand on a view: other shape and strides, the same memory. This run keeps every "
     "tensor so that you can look at it; a model keeps what its backward pass needs.",
     "section_symptoms": "If yours differs",
-    "about_symptoms": "What you may see, why, and the line that does it. Each link opens the place that shows it with your settings. "
+    "about_symptoms": "What you may see, why, and the line that does it. Each link opens the place that shows it with your settings, enlarged where they are too small to show it. "
     "In a notebook, `{call}` names the first tensor that differs, the cell and both numbers.",
     "wrong": "wrong",
     "right": "right",
@@ -280,9 +282,11 @@ WORDS = {
     "take_page_text": "One file with every step to walk, for a course page or a room without a network.",
     "take_page_items": "One file with every step to walk, for a course page or a room without a network. Batch item {item} of "
     "{count} is in it.",
+    "take_page_layers": "One file with these weights to walk, for a course page or a room without a network.",
     "take_page_too_large": "One batch item of this run holds {size} of numbers; up to {most} fit into a page.",
     "take_html": "Page (.html)",
     "take_overview": "overview",
+    "take_layers": "layers",
     "take_frame": "This view inside another page",
     "take_frame_text": "A frame that loads the live explorer once it is clicked, without any script.",
     "take_poster": "Open the live multi-head attention explorer here",

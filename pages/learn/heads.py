@@ -21,7 +21,6 @@ from pages.frame import (
     strip,
     tables,
 )
-from pages.frame.address import OPENS, base_of
 from pages.frame.chosen import Chosen, file_name, read
 from pages.frame.head_parts import said
 from pages.frame.words import WORDS
@@ -52,7 +51,7 @@ def drawn(now: Chosen) -> None:
         st.plotly_chart(figure, theme=None, key="heads-maps", alt=maps.sentence, config=CONFIG)
     said(maps.sentence)
     drawing.save_picture(".st-key-heads-figure .js-plotly-plot", file_name(now), "heads-picture")
-    walked(replace(wanted, heads=one_of(wanted)))
+    walked(replace(wanted, heads=one_of(wanted)), choose=len(wanted.heads) > 1)
 
 
 def one_of(wanted: Wanted) -> tuple[int, ...]:
@@ -66,8 +65,10 @@ def titled(single: Wanted) -> str:
     return say(WORDS["map_title"], title=maps.title, head=maps.maps[0].title)
 
 
-def walked(single: Wanted) -> None:
-    """Offer one map as a table that can be walked with the arrow keys."""
+def walked(single: Wanted, choose: bool = False) -> None:
+    """Offer one map as a table that can be walked with the arrow keys; where asked, with a choice of head."""
+    if choose:
+        choosing.head_of_table(trace, now)
     found = drawing.table(cache.one_map(config, now.item, single, titled(single), None), "heads-table")
     choosing.picked(found, len(labels), row="query", column="key")
 
@@ -85,7 +86,7 @@ def linked() -> None:
         said(say(WORDS["links_said"], title=title))
 
 
-opens = OPENS["heads"] == settled.preset and config == base_of(settled.preset)
+opens = settings.opened_by_itself("heads")
 show.say_what(settled, head_tables.joined([WORDS["heads"], *([WORDS["heads_opens"]] if opens else [])]))
 st.html(f"{tables.STYLE}{head_tables.STYLE}")
 browser.listen()

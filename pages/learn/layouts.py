@@ -16,6 +16,7 @@ show.say_what(settled, WORDS["layouts"], preset=False)
 both = cache.readings(config)
 if both is None:
     show.say_all([WORDS["layouts_too_large"]])
+    proof.strip(config)
     st.stop()
 differs = say(WORDS["layouts_proof"], equal=number(both.equal), dtype=config.dtype, wrong=number(both.wrong))
 st.markdown(differs if both.differences else WORDS["layouts_same"])

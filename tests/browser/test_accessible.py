@@ -1,4 +1,4 @@
-"""The axe rules on both pages: nothing serious of our own."""
+"""The axe rules: nothing serious of our own. Heads and the Reference ask for theirs where they are drawn."""
 
 from pathlib import Path
 
@@ -52,6 +52,24 @@ def test_a_phone_and_the_two_layouts_have_nothing_serious(visit, scheme):
     there.wait("shown.run.beside")
     there.at_rest()
     assert grave(there) == []
+    for side in there.root.all():
+        side.locator('[data-key="fold-equivalent"]').click()
+    assert grave(there) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_weights_have_nothing_serious(visit, scheme):
+    here = visit("/weights", scheme=scheme)
+    here.wait("shown.root.isConnected && shown.run.order.includes('q_weight')")
+    here.at_rest()
+    assert grave(here) == []
+    here.key("block.q_weight").click()
+    here.wait("shown.open === 'q_weight'")
+    here.at_rest()
+    assert grave(here) == []
+    for fold in here.root.locator("summary").all():
+        fold.click()
+    assert grave(here) == []
 
 
 def test_a_broken_page_would_have_been_heard(visit):

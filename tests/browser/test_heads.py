@@ -6,6 +6,7 @@ import re
 import pytest
 
 from mha_core import Config, run
+from mha_core.config import PAD
 from mha_core.figures.theme import AXES, NEUTRALS, SCALES
 from mha_core.presets import PRESETS
 from tests.browser import driver
@@ -100,33 +101,42 @@ def nine(value) -> str:
     return f"{float(value):.9g}"
 
 
-def tensor(here, name):
+def tensor(here, name, item=0):
     """Choose a tensor and wait until it is drawn."""
     here.page.get_by_test_id("stButtonGroup").get_by_text(name, exact=True).click()
-    here.page.locator(f'[role="figure"][aria-label^="{name}, batch item 0"]').wait_for()
+    here.page.locator(f'[role="figure"][aria-label^="{name}, batch item {item}"]').wait_for()
     here.at_rest()
     wait_until(here.page, f"() => {DRAWN}")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_what_is_drawn_is_the_tensor_in_every_stage_and_theme(visit, scheme):
-    here = heads(visit, preset="sentence", scheme=scheme)
-    trace = run(SENTENCE)
-    for name in ("weights", "masked", "scores"):
-        tensor(here, name)
+@pytest.mark.parametrize(
+    ("mask", "names", "scheme"),
+    [
+        ("none", ("weights", "scores"), "light"),
+        ("causal", ("masked", "weights"), "dark"),
+        ("padding", ("scaled", "masked"), "light"),
+        ("both", ("weights", "scaled"), "dark"),
+    ],
+)
+def test_what_is_drawn_is_the_tensor_in_every_stage_and_theme_under_every_mask(visit, mask, names, scheme):
+    text = "the cat saw the small dog\nrain fell"
+    trace = run(SENTENCE.but(text=text, mask=mask))
+    here = heads(visit, preset="sentence", text=text, mask=mask, batch=1, stage=names[0], scheme=scheme)
+    for name in names:
+        tensor(here, name, 1)
         found = read(here)
         assert [each["name"] for each in found["maps"]] == [f"head {head}" for head in range(4)]
         for head, each in enumerate(found["maps"]):
-            assert each["z"] == as_drawn(trace[name][0, head].tolist())
+            assert each["z"] == as_drawn(trace[name][1, head].tolist())
             assert (each["y"], each["x"], each["scale"]) == ([5.5, -0.5], [-0.5, 5.5], "coloraxis")
         kind = trace.made(name).values
         assert found["coloraxis"]["stops"] == [*SCALES[kind].of(scheme)]
         assert found["coloraxis"]["high"] == (1 if kind == "probability" else -found["coloraxis"]["low"])
         assert found["page"] == NEUTRALS["page"].of(scheme)
-        words = ["the 0", "cat", "saw", "the 3", "small", "dog"]
+        words = ["rain", "fell", *[f"{PAD} {at}" for at in range(2, 6)]]
         assert found["words"] == {"x": words, "y": words}
-        assert found["hatches"] == (0 if name == "scores" else 4)
-    assert "head 3" in found["captions"] and "query ↓" in found["captions"]
+        assert found["hatches"] == (4 if mask != "none" and name in ("masked", "weights") else 0)
+        assert {"head 0previous token", "head 3plain average", "query ↓"} <= {*found["captions"]}
 
 
 def test_the_hover_tells_words_and_nine_digits_and_that_a_cell_is_masked(visit):
@@ -171,7 +181,7 @@ def test_nothing_runs_out_of_its_place_and_nothing_is_grave(visit, width):
 
 CAPTION_COLOUR = """() => {
   const captions = [...document.querySelectorAll(".js-plotly-plot .annotation text")];
-  return getComputedStyle(captions.find((each) => each.textContent === "head 1")).fill;
+  return getComputedStyle(captions.find((each) => each.textContent.startsWith("head 1"))).fill;
 }"""
 
 

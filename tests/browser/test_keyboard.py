@@ -3,6 +3,8 @@
 import pytest
 
 from mha_core import run
+from mha_core.layouts import read_both_ways
+from mha_core.parameters import parameter_trace
 from tests.browser.driver import SENTENCE, TUTORIAL, said, same, shown_value
 
 pytestmark = pytest.mark.browser
@@ -84,6 +86,57 @@ def test_a_block_opens_with_enter_and_its_cells_are_walked_and_followed(visit):
     here.page.keyboard.press("Escape")
     assert focused(here) == "heading"
     assert not here.tip.is_visible()
+
+
+def test_a_block_of_the_weights_opens_with_enter_and_its_cells_are_walked(visit):
+    trace = parameter_trace(SENTENCE, run(SENTENCE).parameters)
+    first = trace.names[0]
+    here = visit("/weights")
+    here.wait("shown.root.isConnected && shown.run.order.includes(given)", first)
+    here.at_rest()
+    passed = tab_to(here, f"block.{first}")
+    assert not any(str(each).startswith("block.") for each in passed[:-1]), "it is the first of the blocks"
+    here.page.keyboard.press("Enter")
+    here.wait("shown.open === given", first)
+    here.wait("shown.root.getRootNode().activeElement?.dataset.key === 'heading'")
+    assert here.address["stage"] == first
+    tab_to(here, "grid")
+    for key, index in (
+        ("ArrowRight", (0, 1)),
+        ("ArrowDown", (1, 1)),
+        ("End", (1, trace[first].shape[-1] - 1)),
+    ):
+        here.page.keyboard.press(key)
+        name, at, value = said(told(here))
+        assert (name, at[-2:]) == (first, index), key
+        assert same(value, shown_value(trace[first], at))
+    here.page.keyboard.press("Escape")
+    assert focused(here) == "heading"
+
+
+def test_the_two_layouts_are_chosen_walked_and_told_by_keys(visit):
+    both = read_both_ways(SENTENCE)
+    ringed = next(each.index for each in both.differences if each.name == "weights")
+    here = visit("/layouts")
+    here.wait("shown.run.beside && shown.root.isConnected")
+    here.at_rest()
+    tab_to(here, "beside-weights")
+    here.page.keyboard.press("Enter")
+    here.wait("shown.open === 'weights'")
+    assert focused(here) == "beside-weights"
+    assert here.root.locator('.mha-tabs [aria-pressed="true"]').all_inner_texts() == ["weights", "weights"]
+    for at, side in enumerate((both.right, both.misread)):
+        tab_to(here, "grid")
+        for key in ("ArrowDown", "ArrowDown", "ArrowRight"):
+            here.page.keyboard.press(key)
+        name, index, value = said(here.root.nth(at).locator('[role="status"]').inner_text())
+        # the first cell that the keys meet is the ringed one
+        assert (name, index) == ("weights", (*ringed[:2], ringed[2] + 2, ringed[3] + 1))
+        assert same(value, shown_value(side["weights"], index))
+        tab_to(here, "fold-equivalent")
+        here.page.keyboard.press("Enter")
+        here.root.nth(at).locator(".mha-cell-table").wait_for()
+        tab_to(here, "cells-box", 1)
 
 
 def test_arrows_go_on_to_the_next_sheet(visit):

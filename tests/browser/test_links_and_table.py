@@ -54,7 +54,7 @@ def name(axis, index):
 
 
 def short(weight):
-    return "<0.01" if 0 < weight < 0.005 else f"{weight:.2f}"
+    return "<0.01" if weight < 0.005 else f"{weight:.2f}"
 
 
 def drawn_lines(here):

@@ -10,12 +10,15 @@ from PIL import Image
 
 from mha_core import run
 from mha_core.figures import theme
+from mha_core.presets import PRESETS
 from tests.bench.maps import SCALE, TITLE, WORDS, one_head
 from tests.browser.driver import SENTENCE, TUTORIAL, channels, near
 from tests.browser.maps import maps, maps_server  # noqa: F401 - fixtures
 from tests.browser.test_keyboard import focused, tab_to
 
 pytestmark = pytest.mark.browser
+
+PLANTED = PRESETS["planted"].config
 
 SVG = "{http://www.w3.org/2000/svg}"
 MARGIN, GAP, SHARP = 12, 14, 2  # as drawing/pens.js and drawing/picture.js have them
@@ -151,6 +154,21 @@ def test_a_stages_cells_are_saved_in_the_colours_of_their_numbers(visit, scheme)
                     assert near(found, wanted, 5), (where, wanted)
 
 
+def short(weight):
+    """A weight in its cell, where no mask hides it."""
+    return "<0.01" if weight < 0.005 else f"{weight:.2f}"
+
+
+def test_a_weight_that_underflows_is_not_called_nothing(visit):
+    weights = run(PLANTED)["weights"][0, 4]
+    assert (weights == 0).sum() > 100
+    here = visit(stage="weights", preset="planted", lens="4.0", width=1900, height=1400)
+    here.drawn(PLANTED)
+    written = texts_of(parsed(saved(here, "svg")[1]))
+    assert "0.00" not in written
+    assert written.count("<0.01") == int((weights < 0.005).sum()), "the lens frames the whole of head 4"
+
+
 def test_a_stage_is_saved_with_its_numbers_words_and_marks_as_text(visit):
     trace = run(SENTENCE)
     here = visit(stage="weights")
@@ -161,10 +179,9 @@ def test_a_stage_is_saved_with_its_numbers_words_and_marks_as_text(visit):
     assert_holds_every_label(tree, [*board.evaluate(SHOWN_TEXTS), "weights", "Turn scores into weights"])
     written = texts_of(tree)
     seen = [float(trace["weights"][0, h, q, k]) for h in range(4) for q in range(6) for k in range(q + 1)]
-    for text in {"<0.01" if 0 < w < 0.005 else f"{w:.2f}" for w in seen}:
-        assert written.count(text) == sum(text == ("<0.01" if 0 < w < 0.005 else f"{w:.2f}") for w in seen), (
-            text
-        )
+    numbers = [short(weight) for weight in seen]
+    for text in {*numbers}:
+        assert written.count(text) == numbers.count(text), text
     ring = [each for each in tree.iter(f"{SVG}rect") if each.get("stroke-width") == "2.5"]
     assert ring, "the followed number has no ring"
     assert "shape (1, 4, 6, 6)" in tree.find(f"{SVG}desc").text

@@ -7,20 +7,25 @@ import pytest
 from mha_core.figures.follow import number, written
 from mha_core.figures.to_bytes import run_id
 from mha_core.layouts import read_both_ways
-from tests.browser.driver import SENTENCE, TUTORIAL, said, same, shown_value, some_cells
+from tests.browser.driver import SENTENCE, TUTORIAL, read, said, same, shown_value, some_cells
 
 pytestmark = pytest.mark.browser
 
 SIDES = ("right", "misread")
+
+NAMED = """(grids, [name, index]) => [
+  grids.findIndex((grid) => attentionExplorer.shown.root.contains(grid)),
+  attentionExplorer.where(name, index),
+]"""
 
 
 def hovered(here, side, name, index):
     """What one side says of a cell: both have the same grid, the second is the one that the page names."""
     here.wait("shown.root.isConnected && shown.root.querySelector('.mha-grid')?.isConnected")
     grids = here.root.locator(".mha-grid")
-    place = here.place(name, index)
-    is_named = "grid => attentionExplorer.shown.root.contains(grid)"
-    named = next(at for at in (0, 1) if grids.nth(at).evaluate(is_named))
+    here.place(name, index)
+    # in one look: which side the page names changes whenever a side is painted
+    named, place = grids.evaluate_all(NAMED, [name, list(index)])
     boxes = [grids.nth(at).bounding_box() for at in (0, 1)]
     mine = SIDES.index(side)
     x = place["x"] + place["width"] / 2 + boxes[mine]["x"] - boxes[named]["x"]
@@ -84,6 +89,33 @@ def test_both_sides_show_their_own_numbers_of_the_chosen_tensor(visit):
                 assert written(name, told.index) in sentence
                 for fact in (told.mine, told.theirs, told.largest):
                     assert number(fact) in sentence
+
+
+def test_each_side_is_told_in_words_and_as_a_table_with_every_digit(visit):
+    both = read_both_ways(SENTENCE)
+    here = visit("/layouts", width=1280)
+    here.wait("shown.run.beside && shown.root.isConnected")
+    here.at_rest()
+    for at in (0, 1):
+        here.root.nth(at).locator('[data-key="fold-equivalent"]').click()
+    for name in ("qkv", "weights"):  # with a lens, and with a number in every cell
+        here.root.nth(0).locator(f'[data-key="beside-{name}"]').click()
+        for at, side in enumerate(SIDES):
+            mine = here.root.nth(at)
+            values = getattr(both, side)[name]
+            text = mine.locator(".mha-fold-inside").inner_text()
+            assert f"{name} has shape ({', '.join(map(str, values.shape))})" in text
+            assert f"to {number(float(values[0].max()))}." in text
+            table = mine.locator(".mha-cell-table")
+            first = int(re.search(r"columns (\d+) to", table.locator("caption").inner_text())[1])
+            row = table.locator("tbody tr").nth(4)
+            place = int(re.search(r"\d+", row.locator("th").inner_text())[0])
+            index = (0, *[0] * (values.ndim - 3), place, first + 2)
+            shown = read(row.locator("td").nth(2).inner_text())
+            assert same(shown, shown_value(values, index)), (side, index)
+    here.root.nth(1).locator('[data-key="fold-equivalent"]').click()
+    here.root.nth(1).locator(".mha-fold-inside").wait_for(state="hidden")
+    assert here.root.nth(0).locator(".mha-fold-inside").is_visible(), "each side has its own"
 
 
 def test_the_way_there_and_back_keeps_the_settings(visit):

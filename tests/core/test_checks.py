@@ -2,16 +2,17 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
 from mha_core import Config, run
 from mha_core.checks import first_difference
 from mha_core.config import LAYOUTS
-from mha_core.differences import largest_difference
+from mha_core.differences import ROUNDING, largest_difference, rounding
 from mha_core.errors import InputError
 from mha_core.layouts import read_both_ways
-from tests.core.grid import faulty_join, faulty_split, small
+from tests.core.grid import faulty_join, faulty_split, own_x, small
 
 
 @pytest.mark.parametrize(
@@ -87,6 +88,7 @@ def test_what_rounding_does_is_no_difference_and_the_default_says_so():
     assert trace.first_difference({"scores": near}) is None
     assert trace.first_difference({"scores": near}, tolerance=0.0).name == "scores"
     assert trace.first_difference({"mask": ~trace["mask"]}).largest == 1.0
+    assert trace.first_difference({"mask": (~trace["mask"]).numpy()}).largest == 1.0
     double = run(small(dtype="float64"))
     assert double.first_difference({"out": trace["out"]}).name == "out", "float32 is not float64"
 
@@ -110,16 +112,37 @@ def test_the_first_of_several_is_named_with_step_cell_and_both_numbers():
     [
         ("scores", lambda t: t["scores"].transpose(2, 3), "Yours agrees after .transpose(2, 3): two of its"),
         ("scaled", lambda t: t["scores"] / 55**0.5, "Each of your numbers is 0.447214 times this run's."),
+        ("scores", lambda t: t["scores"] / 1e-6, "Each of your numbers is 1e+06 times this run's."),
+        ("masked", lambda t: t["masked"] * 2, "Each of your numbers is 2 times this run's."),
         ("concat", lambda t: t["context"].reshape(2, 7, 55), "Yours holds the same numbers in another order"),
         ("out", lambda t: t["out"] + t["out"].abs(), ""),
+        ("out", lambda t: t["out"] * torch.nan, ""),
+        ("out", lambda t: t["out"] * torch.inf, ""),
+        ("out", lambda t: own_x(t.config.but(input_dim=55)) * 1e-7, ""),
     ],
 )
 def test_what_would_explain_a_difference_is_said(name, change, hint):
-    trace = run(small())
+    trace = run(small(mask="causal"))
     found = trace.first_difference({name: change(trace)})
     assert found.hint.startswith(hint) and bool(found.hint) == bool(hint)
     assert str(found).endswith(found.hint)
     assert first_difference(trace, {name: change(trace)}, explain=False).hint == ""
+
+
+def test_rounding_goes_by_the_largest_size_and_by_the_digits_that_a_kind_has():
+    assert rounding(torch.tensor([-4.0, 1.0, torch.nan, -torch.inf])) == pytest.approx(4e-4)
+    assert rounding(torch.tensor([True])) == rounding(torch.tensor([torch.nan])) == 0.0
+    kinds = sorted(ROUNDING, key=lambda kind: torch.finfo(kind).eps)
+    assert [ROUNDING[kind] for kind in kinds] == sorted(ROUNDING.values())
+
+
+def test_an_axis_of_size_one_has_no_place_in_a_sentence():
+    trace = run(small(mask="causal"))
+    mask = trace["mask"].clone()
+    mask[1, 0, 2, 5] = False
+    assert "mask[1, 0, 2, 5] is 1 in this run and 0 in yours: batch 1, query 2, key 5." in str(
+        trace.first_difference({"mask": mask})
+    )
 
 
 def test_a_fused_axis_is_told_by_its_words():
@@ -138,6 +161,8 @@ def test_a_fused_axis_is_told_by_its_words():
         ("weights", lambda w: w.mean(1), "It lacks the axis head of size 5, as after taking one index of it"),
         ("out", lambda out: out[:, :5], "in this run it is (2, 7, 55) (batch query d_model)."),
         ("weights", lambda w: None, "'weights' is None, not a tensor. nn.MultiheadAttention gives None"),
+        ("weights", lambda w: [[1.0], [2.0, 3.0]], "'weights' is a list that cannot be read as one array"),
+        ("weights", lambda w: [w[0], w[0, 0]], "'weights' is a list that cannot be read as one array: set"),
         ("weights", lambda w: ["abc"], "'weights' is a list of <U3; give a tensor or an array of real"),
         ("weights", lambda w: w.numpy() * 1j, "'weights' is a ndarray of complex64; give a tensor or an"),
         ("weights", lambda w: w * 1j, "'weights' is a Tensor of torch.complex64; give a tensor or an array"),
@@ -170,10 +195,30 @@ def backwards(tensor):
     return found
 
 
-@pytest.mark.parametrize("make", [lambda t: t.numpy(), lambda t: t.tolist(), backwards])
+def asking(tensor):
+    """The same numbers as a list of tensors that ask for gradients."""
+    return [each.clone().requires_grad_() for each in tensor.clone()]
+
+
+MAKE = {
+    "array": lambda t: t.numpy(),
+    "list": lambda t: t.tolist(),
+    "backwards": backwards,
+    "big-endian": lambda t: t.numpy().astype(">f4"),
+    "long double": lambda t: t.numpy().astype(np.longdouble),
+    "tensors that ask for gradients": asking,
+    "tensors of bfloat16": lambda t: [*t.round().bfloat16()],
+}
+
+
+@pytest.mark.parametrize("make", MAKE.values(), ids=MAKE)
 def test_arrays_and_lists_are_compared_like_tensors(make):
     trace = run(small())
+    if make is MAKE["tensors of bfloat16"]:
+        assert trace.first_difference({"weights": make(trace["weights"])}, tolerance=1.0) is None
+        return
     assert trace.first_difference({"weights": make(trace["weights"])}) is None
+    assert trace.first_difference({"weights": make(trace["weights"] + 1)}).largest == pytest.approx(1)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

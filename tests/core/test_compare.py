@@ -6,7 +6,7 @@ import torch
 from mha_core import run
 from mha_core.compare import MEAN, Wanted, map_names, masked_by, other_run, select
 from mha_core.errors import ConfigError, InputError
-from tests.core.grid import TEXT, small
+from tests.core.grid import TEXT, own_x, small
 
 WORDS = {"input": "words", "text": TEXT}
 
@@ -84,6 +84,18 @@ def test_another_text_is_taken_away():
     mine = run(trace.config.but(text=text), parameters=trace.parameters)
     assert torch.equal(other["weights"], mine["weights"])
     assert torch.equal(got.values, trace["weights"][0, [1, 2]].double() - mine["weights"][0, [1, 2]].double())
+
+
+@pytest.mark.parametrize("settings", [{}, WORDS], ids=["normal", "words"])
+def test_an_x_that_was_handed_in_is_compared_under_another_mask_and_has_no_other_seed_or_text(settings):
+    config = small(**settings)
+    trace = run(config, own_x(config))
+    other = other_run(trace, "mask", "causal")
+    assert torch.equal(other["x"], trace["x"]) and torch.equal(other["scaled"], trace["scaled"])
+    assert other.config.mask == "causal"
+    for minus, value in (("seed", "7"), ("text", "a b")):
+        with pytest.raises(InputError, match=f"not made from a {minus}, so there is no run of another"):
+            other_run(trace, minus, value)
 
 
 def test_planted_heads_keep_their_layers_on_another_text():

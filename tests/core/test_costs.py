@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from mha_core import Config, run
 from mha_core.axes import edges, shape_of
-from mha_core.config import multiplications
+from mha_core.config import DTYPES, multiplications
 from mha_core.costs import flop_counts, flops, parameter_bytes, parameter_counts, tensor_bytes, total
 from mha_core.run import pipeline_for
 from mha_core.stage import arguments
@@ -46,6 +46,20 @@ def test_flops_and_parameters_are_what_torch_counts(layout, mask, settings):
     held = [each for layer in trace.parameters.values() for each in layer.parameters()]
     assert total(parameter_counts(trace.pipeline, config)) == sum(each.numel() for each in held)
     assert parameter_bytes(trace.pipeline, config) == sum(each.nbytes for each in held)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_bias_that_is_not_there_is_not_counted(bias):
+    mixed = {
+        "qkv_layer": run(small(bias=bias)).parameters["qkv_layer"],
+        "out_layer": run(small(bias=not bias)).parameters["out_layer"],
+    }
+    trace = run(small(), parameters=mixed)
+    held = {f"{layer}.{name}": each for layer in mixed for name, each in mixed[layer].named_parameters()}
+    counts = parameter_counts(trace.pipeline, trace.config, trace.parameters)
+    assert [(count.name, count.count) for count in counts] == [(name, held[name].numel()) for name in held]
+    found = parameter_bytes(trace.pipeline, trace.config, trace.parameters)
+    assert found == sum(each.nbytes for each in held.values())
 
 
 @pytest.mark.parametrize("layout", ["per_head", "stacked"])
@@ -107,6 +121,13 @@ def test_a_count_reads_as_a_product_with_its_sizes_filled_in():
     for count in (*counts.values(), *parameter_counts(pipeline_for(Config()), Config())):
         assert math.prod(int(size) for size in count.numbers.split(" × ")) == count.count > 0
         assert count.words.count(" × ") == count.numbers.count(" × ")
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_the_parameters_bytes_are_those_of_their_kind(dtype):
+    trace = run(small(dtype=dtype))
+    held = [each for layer in trace.parameters.values() for each in layer.parameters()]
+    assert parameter_bytes(trace.pipeline, trace.config) == sum(each.nbytes for each in held)
 
 
 # What counters leave out.

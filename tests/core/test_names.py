@@ -58,6 +58,7 @@ def used(library: str) -> set[str]:
 def test_every_library_has_a_field_and_is_used():
     assert [field.name for field in fields(Also)] == [*LIBRARIES]
     assert len(UNNAMED.in_order()) == len(LIBRARIES)
+    assert len({facts.read_in for facts in LIBRARIES.values()}) == len(LIBRARIES), "each in its own source"
     for library, facts in LIBRARIES.items():
         assert used(library), library
         assert facts.label and facts.read_in and facts.layout in (*LAYOUTS, "separate")
@@ -119,3 +120,21 @@ def test_a_fused_library_reads_the_layout_that_its_row_names(library):
         read = READ[library](trace["qkv"], 11, 5)
         agrees = [torch.equal(mine, trace[name]) for mine, name in zip(read, "qkv", strict=True)]
         assert agrees == [layout == LIBRARIES[library].layout] * 3
+
+
+def test_torch_reads_the_layout_that_its_row_names():
+    for layout in LAYOUTS:
+        trace = run(Config(sequence_length=7, input_dim=55, d_model=55, num_heads=5, layout=layout))
+        module = nn.MultiheadAttention(55, 5, batch_first=True).eval()
+        fused, out = trace.parameters["qkv_layer"], trace.parameters["out_layer"]
+        module.in_proj_weight, module.in_proj_bias = fused.weight, fused.bias
+        module.out_proj.weight, module.out_proj.bias = out.weight, out.bias
+        with torch.inference_mode():
+            read, _ = module(trace["x"], trace["x"], trace["x"])
+        assert torch.allclose(read, trace["out"], atol=1e-5) == (layout == LIBRARIES["torch"].layout)
+
+
+def test_three_layers_have_three_names():
+    for library, facts in LIBRARIES.items():
+        three = len(names(rows("stacked")["qkv_layer"], library)) == 3
+        assert three == (facts.layout == "separate"), library

@@ -54,6 +54,22 @@ def test_every_number_is_the_layers_own_where_q_k_and_v_read_it(layout, bias, ki
 
 @EVERY
 @FORMS
+def test_each_layer_may_have_a_bias_of_its_own(layout, bias):
+    mixed = {
+        "qkv_layer": run(small(layout=layout, bias=bias)).parameters["qkv_layer"],
+        "out_layer": run(small(layout=layout, bias=not bias)).parameters["out_layer"],
+    }
+    whole = run(small(layout=layout), parameters=mixed)
+    trace = parameter_trace(whole.config, whole.parameters)
+    assert (("qkv_bias" in trace.names), ("out_bias" in trace.names)) == (bias, not bias)
+    assert ({"q_bias", "k_bias", "v_bias"} <= {*trace.names}) == bias
+    for name in ("qkv", "out"):
+        kept = mixed[f"{name}_layer"].bias
+        assert kept is None or torch.equal(trace[f"{name}_bias"].flatten(), kept)
+
+
+@EVERY
+@FORMS
 def test_the_weights_are_views_and_the_code_that_is_shown_makes_them(layout, bias):
     whole, trace = taken(layout=layout, bias=bias)
     assert_texts_are_what_ran(trace)

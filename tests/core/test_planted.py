@@ -10,7 +10,7 @@ import torch
 from mha_core import Config, run
 from mha_core.config import LAYOUTS, MASKS
 from mha_core.errors import ConfigError
-from mha_core.inputs import sinusoids, to_per_head
+from mha_core.inputs import from_torch, signs, sinusoids, to_per_head, to_stacked
 from mha_core.planted import (
     JOBS,
     LITTLE_WORDS,
@@ -23,6 +23,7 @@ from mha_core.planted import (
     reasons,
 )
 from mha_core.presets import PRESETS
+from mha_core.waves import first_mass, one_step_mass, window_mass
 
 SENTENCE = "the old cat saw the dog and the dog saw a cat".split()  # 12 words: repeats, and little words
 ALL = ("previous", "next", "first", "same", "first_occurrence", "window", "content", "uniform")
@@ -106,6 +107,17 @@ def test_the_longest_text_too_and_a_text_of_one_word(sizes):
     assert torch.equal(one["weights"], torch.ones(1, sizes[0], 1, 1))
 
 
+@pytest.mark.parametrize("sizes", SHIPPED)
+def test_what_a_head_is_offered_by_is_what_it_does_on_the_longest_text(sizes):
+    why = reasons(settings(sizes))
+    assert first_mass(4, 12) > 0.99, "its cosines are as many as its rows, twice the pairs of the others"
+    assert not why["first"]
+    for job, mass in (("previous", one_step_mass), ("first", first_mass), ("window", window_mass)):
+        if not why[job]:
+            low = lowest_mass(settings(sizes, texts(128)[2], jobs=(job,)))
+            assert low[job] == pytest.approx(mass(sizes[1] // sizes[0], sizes[2] // 2), abs=1e-4), job
+
+
 @SIZES
 def test_the_output_of_a_head_is_the_word_it_looked_at(sizes):
     for mask, words in itertools.product(("none", "causal"), texts(12)):
@@ -128,7 +140,9 @@ def test_the_next_token_head_settles_on_itself_where_later_tokens_are_hidden():
     assert weights.diagonal().min() > 0.99
     sentence = built(config)[jobs_of(config).index("next")]
     assert "settles on itself" in sentence
-    assert "settles on itself" not in " ".join(built(config.but(mask="none")))
+    assert built(config.but(mask="both")) == built(config)
+    for mask in ("none", "padding"):
+        assert "settles on itself" not in " ".join(built(config.but(mask=mask)))
 
 
 def test_the_average_is_plain_over_what_is_seen():
@@ -351,6 +365,25 @@ def test_words_are_as_far_apart_as_the_heads_need(num_heads, d_model, input_dim,
     assert len({tuple(row) for row in crowd.tolist()}) == 128
 
 
+@pytest.mark.parametrize(("head_dim", "searches"), [(2, False), (6, False), (8, True)])
+def test_words_are_searched_for_only_where_a_job_compares_their_signs(monkeypatch, head_dim, searches):
+    drawn, draw = [], torch.randint
+    monkeypatch.setattr(torch, "randint", lambda *given, **how: drawn.append(1) or draw(*given, **how))
+    config = settings((4, 4 * head_dim, 40), [f"word{place}" for place in range(64)])
+    assert bool(JOBS["same"].reason(config.space)) != searches
+    signs(config)
+    assert (len(drawn) > 64) == searches and len(drawn) >= 64
+
+
+def test_the_same_word_is_found_among_as_many_as_are_told():
+    told = JOBS["same"].sentence
+    assert "With head_dim 8 it keeps some 30 different" in told and told.endswith("with 16 it keeps 128.")
+    for sizes, few, sharp in (((4, 32, 40), 30, True), ((4, 32, 40), 128, False), ((4, 64, 64), 128, True)):
+        words = [f"word{place}" for place in range(few)]
+        low = min(lowest_mass(settings(sizes, words, jobs=("same",), seed=seed))["same"] for seed in range(2))
+        assert (low > 0.95) == sharp, (sizes, few, low)
+
+
 def test_filling_is_a_row_of_zeros_beside_its_position():
     config = settings((4, 32, 40), text="a cat saw\nit")
     x = run(config)["x"]
@@ -425,6 +458,11 @@ CANNOT = [
         "no num_heads gives d_model 35 one (head_dim is 7",
         ("weights", "initial"),
     ),
+    (
+        {"input_dim": 42, "d_model": 35, "num_heads": 5},
+        "; an even d_model of at most 20 would do, or weights initial.",
+        ("weights", "initial"),
+    ),
     ({"jobs": ("previous",) * 5}, "jobs names 5 jobs (previous, previous", ("jobs", ("previous",) * 4)),
     (
         {"jobs": ("same", "verbs", "first")},
@@ -491,6 +529,12 @@ def test_the_size_that_a_reason_names_would_do(sizes, bias):
     assert tried
 
 
+def test_an_input_without_a_sine_that_rises_is_told_the_smallest_that_has_one():
+    said = reasons(Config(input_dim=8, d_model=16, num_heads=1))["first_occurrence"]
+    assert said == "With input_dim 8 no sine of positions rises over 128 tokens; input_dim 12 would do."
+    assert not reasons(Config(input_dim=12, d_model=16, num_heads=1))["first_occurrence"]
+
+
 def test_jobs_that_need_a_constant_are_refused_where_there_is_none():
     nothing = settings((4, 32, 40), bias=False, positions=False)
     why = {job for job, reason in reasons(nothing).items() if "constant to ask with" in reason}
@@ -513,3 +557,35 @@ def test_planted_runs_take_every_mask_with_shorter_lines(mask):
     trace = run(config)
     assert trace["out"].shape == (2, 7, 32)
     assert not trace["weights"].isnan().any()
+
+
+# Other layers than were planted.
+
+
+def own_layers(config, bias):
+    module = torch.nn.MultiheadAttention(config.d_model, config.num_heads, bias=bias, batch_first=True)
+    return from_torch(module.eval(), layout=config.layout)[1]
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_layers_of_the_callers_own_have_no_jobs(bias):
+    # without a bias, and without positions, the first token's head could not be planted
+    config = settings((4, 40, 40), "the cat saw it".split(), positions=False, jobs=("first", "same"))
+    trace = run(config, parameters=own_layers(config, bias))
+    assert (trace.config.weights, trace.config.jobs, trace.config.bias) == ("initial", (), bias)
+    assert built(trace.config) == ()
+    assert torch.equal(trace["x"], run(config)["x"]), "the words stay beside their positions"
+    assert torch.equal(run(trace.config, trace["x"], trace.parameters)["out"], trace["out"])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_the_planted_layers_themselves_keep_their_jobs_in_either_order(dtype):
+    config = settings((4, 32, 40), jobs=("first", "same"), dtype=dtype)
+    first = run(config)
+    for turn in (lambda layer, heads: layer, to_stacked):
+        layers = {**first.parameters, "qkv_layer": turn(first.parameters["qkv_layer"], config.num_heads)}
+        assert run(config, parameters=layers).config == config
+    touched = planted(config)
+    touched["out_layer"].weight[0, 0] = 2
+    assert run(config, parameters=touched).config.weights == "initial"
+    assert torch.equal(run(config, parameters=touched)["x"], first["x"])

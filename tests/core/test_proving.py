@@ -98,6 +98,22 @@ def test_rounding_uses_less_than_its_tolerance_for_runs_of_every_kind():
     assert 0.1 < max(used) < 0.75
 
 
+@pytest.mark.parametrize(("gain", "seed"), [(0.01, 6069), (0.001, 6069), (0.001, 7)])
+def test_a_sum_of_many_small_terms_and_a_bias_may_be_rounded_once_a_term(gain, seed):
+    sizes = {"batch_size": 2, "sequence_length": 3, "input_dim": 6, "d_model": 192, "num_heads": 3}
+    config = Config(**sizes, mask="causal", lengths=(2,), seed=seed, gain=gain, dtype="float64")
+    for layout in LAYOUTS:
+        found = by_name(run(config.but(layout=layout)))
+        assert failed(found) == set(), {name: found[name] for name in failed(found)}
+
+
+def test_numbers_too_small_for_all_their_digits_are_no_failure():
+    for bias in (True, False):
+        trace = run(small(dtype="float16", gain=1e-6, mask="causal", bias=bias))
+        assert 0 < trace["v"].abs().max() < torch.finfo(torch.float16).smallest_normal
+        assert failed(by_name(trace)) == set()
+
+
 # Parts of a run.
 
 LARGE = {"batch_size": 4, "sequence_length": 9, "input_dim": 21, "d_model": 60, "num_heads": 6}
@@ -234,6 +250,10 @@ def test_numbers_are_compared_one_by_one_and_nan_is_no_number():
     assert tensors(torch.tensor([1.0, nan, 3.5, nan]), tolerance=0.5).broke is None
     lone = tensors(torch.tensor([1.0, 2.0, 3.0, nan]), tolerance=0.25)
     assert (lone.largest, lone.broke.index, lone.count) == (math.inf, (11,), 3)
+    for alone in (math.inf, -math.inf):  # an infinity beside a number, on either side
+        sides = torch.tensor([1.0, alone]), torch.tensor([1.0, 2.0])
+        for left, right in (sides, sides[::-1]):
+            assert compare("t", left, right, tolerance=1.0, places=places).largest == math.inf
     apart = torch.tensor([False, True, False, False])
     assert tensors(torch.tensor([1.0, 2.0, 3.0, nan]), tolerance=0.25, apart=apart).broke is None
 

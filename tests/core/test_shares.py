@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from mha_core import Config, run
+from mha_core.inputs import linear
 from mha_core.shares import added, head_columns, head_parts, products, striking_cell
 from tests.core.grid import assert_near, faulty_join, layouts_and_masks, small
 
@@ -90,6 +91,16 @@ def test_nan_adds_up_to_nan_and_a_lone_nan_is_a_difference():
     x = torch.ones(2, 7, 13)
     x[0, 0, 0] = math.inf
     assert added(run(small(), x), 1, 0).largest < 1e-5
+
+
+def test_infinities_that_the_run_has_too_are_no_difference():
+    layers = run(small()).parameters
+    weight = layers["out_layer"].weight.clone()
+    weight[3, 4] = math.inf
+    own = {**layers, "out_layer": linear(weight, layers["out_layer"].bias)}
+    found = added(run(small(), parameters=own), 1, 0)
+    assert found.total[3].isinf() and found.shown[3] == found.total[3]
+    assert found.largest < 1e-5
 
 
 def test_without_a_choice_the_largest_weight_off_the_diagonal_is_looked_at():

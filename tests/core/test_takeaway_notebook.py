@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -12,10 +13,10 @@ import pytest
 import torch
 
 from mha_core import Config, run
-from mha_core.figures.theme import SCALES
+from mha_core.figures.theme import NEUTRALS, SCALES
 from mha_core.presets import PRESETS
-from mha_core.takeaway.heatmaps import painted, png, stretches, written
-from mha_core.takeaway.notebook import HEADS, notebook
+from mha_core.takeaway.heatmaps import heatmap, painted, png, stretches, written
+from mha_core.takeaway.notebook import HEADS, SCALED, notebook
 from mha_core.takeaway.script import sections
 from tests.core.grid import same, small
 
@@ -85,6 +86,8 @@ def test_the_cells_are_the_script_and_words_stand_in_code_alone(trace, shown):
     prose = "\n".join("".join(cell["source"]) for cell in shown["cells"] if cell["cell_type"] == "markdown")
     assert "saw" not in prose and "</svg>" not in prose
     assert all(f"## {stage.title}" in prose and stage.why in prose for stage in trace.pipeline)
+    formulas = [stage.formula for stage in trace.pipeline if stage.formula]
+    assert prose.count("$$") == 2 * len(formulas) and all(f"$${each}$$" in prose for each in formulas)
 
 
 def test_every_map_of_heads_has_a_picture_that_opens_everywhere(trace, shown):
@@ -137,6 +140,37 @@ def test_what_is_painted_is_the_tensor(trace, shown):
         assert torch.equal(hatched, trace["mask"][0, 0])
 
 
+def test_what_readers_without_svg_see_is_the_tensor_with_hatches_where_it_is_hidden(trace, shown):
+    (cell,) = [cell for cell in pictures(shown) if cell["id"] == "map-weights"]
+    drawn = pixels(base64.b64decode(cell["outputs"][0]["data"]["image/png"]))
+    hatch = {tuple(bytes.fromhex(NEUTRALS[name].light[1:])) for name in ("hatch_line", "hatch_ground")}
+    tokens = trace.config.sequence_length
+    assert (len(drawn), len(drawn[0])) == (SCALED * tokens, SCALED * (4 * tokens + 3))
+    for head in range(4):
+        colours = painted(trace["weights"][0, head], SCALES["probability"].light, 0.0)
+        for query, row in enumerate(trace["mask"][0, 0].tolist()):
+            for key, hidden in enumerate(row):
+                left, top = SCALED * (head * (tokens + 1) + key), SCALED * query
+                seen = {sign for line in drawn[top : top + SCALED] for sign in line[left : left + SCALED]}
+                assert seen == (hatch if hidden else {tuple(colours[query, key].tolist())})
+
+
+def test_the_maps_of_another_batch_item_are_its_own_and_its_cells_draw_them_again(trace):
+    other = json.loads(notebook(trace, item=1))
+    maps = {cell["id"]: cell for cell in pictures(other)}
+    heads, tokens = trace.config.num_heads, trace.config.sequence_length
+    hatched = svg_of(maps["map-masked"]).count('fill="url(#hidden)"')
+    assert trace["mask"][1].all() and hatched == heads * tokens, "one hatch a row: all its keys are hidden"
+    assert ">rain<" in svg_of(maps["map-masked"])
+    (how,) = [cell for cell in other["cells"] if cell["id"] == "maps"]
+    space, drawn = dict(trace.tensors), []
+    exec("from __future__ import annotations\n" + "".join(how["source"]), space)
+    space |= {"SVG": str, "display": drawn.append}
+    for cell in maps.values():
+        exec("".join(cell["source"]), space)
+    assert drawn == [svg_of(cell) for cell in maps.values()]
+
+
 def test_rows_that_are_not_numbers_are_written_and_not_painted(trace):
     cells = pictures(json.loads(notebook(trace, item=1)))
     (cell,) = [cell for cell in cells if cell["id"] == "map-weights"]
@@ -152,7 +186,7 @@ def test_small_parts_of_the_maps():
     )
     assert stretches(flags) == [(0, 0, 2), (0, 3, 4), (2, 2, 4)]
     told = [written(value, True) for value in (0.001, 0.0, torch.nan, torch.inf, -torch.inf)]
-    assert told == ["&lt;0.01", "0.00", "NaN", "∞", "−∞"]
+    assert told == ["&lt;0.01", "&lt;0.01", "NaN", "∞", "−∞"], "an exponential may underflow to 0"
     assert (written(0.001, False), written(-123.4, False)) == ("0.00", "-123")
     stops = ("#000000", "#808080", "#ffffff")
     sheet = torch.tensor([[-2.0, 0.0, 2.0], [torch.nan, torch.inf, 1.0]])
@@ -160,6 +194,42 @@ def test_small_parts_of_the_maps():
     assert colours[0].tolist() == [[0] * 3, [128] * 3, [255] * 3]
     assert colours[1, :2].tolist() == [[255] * 3] * 2
     assert pixels(png(colours)) == [[tuple(cell) for cell in row] for row in colours.tolist()]
+
+
+def test_a_picture_is_a_png_whose_checksums_hold():
+    data, kinds = png(torch.arange(24, dtype=torch.uint8).reshape(2, 4, 3))[8:], []
+    while data:
+        end = 8 + int.from_bytes(data[:4], "big")
+        assert zlib.crc32(data[4:end]) == int.from_bytes(data[end : end + 4], "big")
+        kinds.append(data[4:8])
+        data = data[end + 4 :]
+    assert kinds == [b"IHDR", b"IDAT", b"IEND"]
+
+
+def test_numbers_stand_in_their_cells_in_an_ink_that_can_be_read_and_hatches_on_theirs():
+    sheet = torch.tensor([[0.1, 1.0, 0.9], [0.2, 0.8, 0.3], [0.7, 0.4, 0.6]])
+    hidden = torch.tensor([[False, True, False], [False, False, False], [False, False, False]])
+    look = {"stops": ("#ffffff", "#000000"), "outline": "#123456"}
+    tree = ET.fromstring(f"<g>{heatmap(sheet, hidden, 40, look, 0.0)}</g>")
+    told = [(node.get("x"), node.get("y"), node.get("fill"), node.text) for node in tree.iter("text")]
+    assert told[:3] == [
+        ("20.0", "23.0", "#000", "0.10"),
+        ("100.0", "23.0", "#fff", "0.90"),
+        ("20.0", "63.0", "#000", "0.20"),
+    ]
+    hatch, _ = tree.iter("rect")
+    assert [hatch.get(name) for name in ("x", "y", "width", "height")] == ["40", "0", "40", "40"]
+
+
+def test_maps_stand_in_reading_order_beside_each_other_and_inside_the_picture(shown):
+    tree = ET.fromstring(svg_of(pictures(shown)[0]))
+    places = [
+        tuple(map(int, re.findall(r"\d+", group.get("transform"))))[::-1] for group in tree.iter(f"{SVG}g")
+    ]
+    side = int(next(tree.iter(f"{SVG}image")).get("width"))
+    assert len({*places}) == 4 and places == sorted(places) and places[0][0] == places[1][0]
+    assert max(x for _, x in places) + side < int(tree.get("width"))
+    assert max(y for y, _ in places) + side < int(tree.get("height"))
 
 
 def test_of_many_heads_the_first_are_drawn_and_large_runs_stay_small():

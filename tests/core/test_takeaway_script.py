@@ -13,6 +13,7 @@ from torch import nn
 from mha_core import Config, from_torch, run, swap
 from mha_core.attention import join
 from mha_core.errors import InputError
+from mha_core.inputs import initial
 from mha_core.presets import PRESETS
 from mha_core.run import pipeline_for
 from mha_core.stage import maker_of
@@ -104,6 +105,11 @@ def test_the_script_makes_the_very_bits_that_were_shown(ran, name):
     assert_same_bits(trace, *found)
 
 
+def test_layers_that_were_drawn_are_drawn_again_in_every_kind_of_number(ran):
+    for name, (trace, text, _) in ran.items():
+        assert ("layers = initial(config)" in text) == (trace.config.weights == "initial"), name
+
+
 def test_a_trace_of_the_callers_own_input_and_weights_is_carried(tmp_path):
     config = small(mask="both", lengths=(7, 4), bias=False)
     module = nn.MultiheadAttention(12, 3, batch_first=True).double()
@@ -111,7 +117,9 @@ def test_a_trace_of_the_callers_own_input_and_weights_is_carried(tmp_path):
     theirs = run(their_config, own_x(their_config).double(), their_layers)
     mine = run(config, own_x(config))
     faulty = run(config, pipeline=_with_fault(config))
-    runs = [theirs, mine, faulty]
+    layers = initial(small())  # drawn, but for one bias
+    layers["out_layer"].bias.data += 1
+    runs = [theirs, mine, faulty, run(small(), parameters=layers)]
     for trace, found in zip(runs, executed(tmp_path, [*map(script, runs)]), strict=True):
         assert_same_bits(trace, *found)
 
@@ -156,6 +164,8 @@ def test_differences_are_told_in_numbers():
     assert told(0.1, torch.nan, torch.inf, 2.0).endswith("is inf")
     digest = compare.hashlib.sha256(compare.bits(shown)).hexdigest()[: compare.DIGITS]
     assert compare.difference(shown, (4,), digest, samples) == "same bits"
+    double = torch.tensor([0.1], dtype=torch.float64)
+    assert compare.difference(double, (1,), "", {0: 0.1}).endswith("is 0")
     negative = torch.tensor([0.1, torch.nan, -torch.inf, 2.0]).reshape(2, 2).t()
     assert compare.bits(negative) == bytes(negative.contiguous().view(torch.uint8).flatten().tolist())
 
@@ -203,3 +213,4 @@ def test_the_words_are_plain_literals_without_signs_that_cannot_be_seen(ran):
 def test_a_planted_script_says_what_each_head_was_built_for(ran):
     _, text, _ = ran["sentence"]
     assert re.findall(r"^# head (\d): (.*?)\.", text, re.MULTILINE)[0] == ("0", "previous token")
+    assert "qkv_layer = nn.Linear(40, 96, bias=True" in text

@@ -10,6 +10,7 @@ import pytest
 from mha_core import Config, run
 from mha_core.errors import InputError
 from mha_core.figures import cells, to_html
+from mha_core.figures.theme import NEUTRALS
 from mha_core.figures.to_bytes import unpack, unpacked
 from tests.core.grid import small
 
@@ -101,6 +102,21 @@ def test_the_followed_cell_is_of_this_batch_item_or_none():
             "batch": "1",
         }
     assert blocks(to_html.to_html(trace, view={"stage": "<b>"}))[1]["view"]["stage"] is None
+    view = {"stage": "weights", "paint": "value", "lens": "1.2"}
+    assert blocks(to_html.to_html(trace, view=view))[1]["view"] == {**view, "cell": None, "batch": None}
+
+
+def test_the_page_has_the_colours_that_the_app_has():
+    text = to_html.to_html(run(small()))
+    for theirs, ours in (("text", "text"), ("background", "page"), ("secondary-background", "panel")):
+        found = re.findall(rf"--st-{theirs}-color: (.*?);", text)
+        assert found == [NEUTRALS[ours].light, NEUTRALS[ours].dark], theirs
+
+
+def test_settings_are_written_as_they_are_read():
+    config = small(mask="padding", lengths=(7, 4))
+    settings = dict(blocks(to_html.to_html(run(config)))[1]["settings"])
+    assert (settings["lengths"], settings["jobs"], settings["bias"]) == ("7, 4", "", "True")
 
 
 @pytest.mark.parametrize(

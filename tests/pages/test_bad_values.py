@@ -95,7 +95,7 @@ REFUSED = [
     ("preset", "", [], {}),
     ("v", "2", ["version '2'", "reads version 1"], None),
     ("v", "", ["version ''", "reads version 1"], None),
-    ("colour", "red", ["The link names colour, which this explorer does not know"], {}),
+    ("colour", "red", ["The link names colour, which this explorer does not know"], None),
     ("stage", "softmax", ["stage 'softmax' is not one of x, qkv", "weights", "left out"], None),
     ("stage", "", ["stage '' is not one of x, qkv"], None),
     ("paint", "pink", ["paint 'pink' is not one of value, token, head, role"], None),

@@ -100,6 +100,20 @@ def test_a_link_with_view_keys_alone_opens_planted_heads_too():
     assert address(session) == {"v": "1", "preset": "planted", "head": "3", "minus": "uniform"}
 
 
+def test_what_others_hang_on_an_address_names_no_run():
+    session = heads(utm_source="x")
+    assert session.session_state["_settled"].preset == "planted"
+    assert "opens with planted heads" in said(session)
+    assert "The link names utm_source" in told(session)[0]
+
+
+def test_planted_heads_that_were_asked_for_need_no_reason():
+    assert "opens with planted heads" not in said(heads(preset="planted"))
+    session = heads()
+    session.text_area(key="text").set_value("a dog saw a cat").run()
+    assert "opens with planted heads" not in said(session)
+
+
 @pytest.mark.parametrize("asked", [{"preset": "sentence"}, {"seed": "5"}, {"num_heads": "2", "head": "1"}])
 def test_a_link_that_names_a_run_shows_that_run(asked):
     session = heads(**asked)
@@ -282,6 +296,9 @@ BAD = [
     ({"head": "9"}, "There is no head '9'; there are 0 to 3. The page shows head 3.", {"head": "3"}),
     ({"head": "no"}, "The link's head 'no' is no head from 0 to 3, no mean and no page of heads", {}),
     ({"head": "16-31"}, "The link's head '16-31' is no head", {}),
+    ({"query": "9" * 12}, "There is no query '999999999999'; there are 0 to 5. The page", {"query": "5"}),
+    ({"head": "9" * 12}, "There is no head '999999999999'; there are 0 to 3. The page", {"head": "3"}),
+    ({"batch": "7"}, "There is no batch item '7'; there are 0 to 0. Item 0 is shown.", {}),
     ({"query": "6"}, "There is no query '6'; there are 0 to 5. The page shows query 5.", {"query": "5"}),
     ({"key": "-1"}, "There is no key '-1'; there are 0 to 5. The page shows key 0.", {"key": "0"}),
     ({"of": "99"}, "There is no of '99'", {"of": "3"}),
@@ -302,6 +319,14 @@ def test_a_bad_value_gets_a_sentence_and_the_nearest_view(asked, sentence, left)
     assert address(session) == {**SENTENCE, "stage": "weights", **left}, "nothing else is lost"
     session.run()
     assert told(session) == [], "said once is enough"
+
+
+def test_a_tensor_that_is_none_is_said_once():
+    session = heads(preset="sentence", stage="banana")
+    assert "stage 'banana' is not one of" in told(session)[0]
+    assert address(session) == SENTENCE
+    session.run()
+    assert told(session) == []
 
 
 def test_uniform_attention_is_no_comparison_for_scores():
@@ -331,15 +356,33 @@ def test_the_measures_stand_beside_uniform_attention():
     session = heads(preset="sentence")
     text, found = said(session), measure(TRACES["sentence"], 0)
     for each in found:
-        for one in (each.entropy, each.distance, *each.weights.values()):
-            written = "<0.01" if 0 < one.value < 0.005 else f"{one.value:.2f}"
-            assert re.search(rf"\s{re.escape(written)}\s", text), written
+        cells = [
+            "<0.01" if 0 < one.value < 0.005 else f"{one.value:.2f}" for one in (each.entropy, each.distance)
+        ]
+        cells += ["<0.01" if one.value < 0.005 else f"{one.value:.2f}" for one in each.weights.values()]
+        assert re.search(r"\s+".join([rf"\s{each.head}", *map(re.escape, cells)]), text), cells
     first = found[0]
     even = [first.entropy.uniform, first.distance.uniform, *(one.uniform for one in first.weights.values())]
     assert re.search(r"\s+".join(["uniform", *(f"{value:.2f}" for value in even), "What the mask"]), text)
     assert "Leans on the previous token: 1.00 where even attention gives 0.29" in text
     assert "No head is given a name here" in text
     assert "What the mask alone would make." in text
+
+
+def test_a_share_that_is_too_small_for_float32_is_not_called_nothing():
+    session = heads(preset="planted", of="4", query="0", key="3")
+    weights = TRACES["planted"]["weights"][0]
+    assert (weights == 0).sum() > 100 and weights[4, 0, 3] == 0, "exponentials that underflow"
+    shares = [0.0 == one.value for each in measure(TRACES["planted"], 0) for one in each.weights.values()]
+    assert any(shares)
+    (table,) = (each.proto.body for each in session.get("html") if "What the mask alone" in each.proto.body)
+    rows = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in re.findall(r"<tr>(.*?)</tr>", table)]
+    written = [cell for row in rows[1:] for cell in row[3:-1]]
+    assert len(written) == 4 * 9 and "0.00" not in written
+    assert written.count("&lt;0.01") >= sum(shares)
+    assert "the weight <1.2e−38; uniform attention" in said(session)
+    hidden = heads(preset="sentence", of="0", query="1", key="4")
+    assert "so its weight is 0 whatever the score" in said(hidden) and "<1.2" not in said(hidden)
 
 
 def test_freshly_drawn_weights_are_said_to_be_even_and_planted_heads_are_offered():
@@ -373,6 +416,16 @@ def test_hostile_words_are_text_in_every_sentence_and_table():
 
 
 # Links and table.
+
+
+def test_the_table_below_all_maps_is_of_the_head_chosen_beside_it():
+    session = heads(preset="sentence")
+    choose(session, "heads-table-of", 2)
+    (table,) = mounted(session, "attention_table")
+    assert (read_map(table.bytes)["numbers"] == TRACES["sentence"]["weights"][0, 2].numpy()).all()
+    assert address(session)["of"] == "2"
+    alone = heads(preset="sentence", head="1")
+    assert not [each for each in alone.selectbox if each.key == "heads-table-of"]
 
 
 def test_links_show_the_weights_of_one_head():

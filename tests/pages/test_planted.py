@@ -17,6 +17,7 @@ from tests.pages.opened import (
     changed,
     config_of,
     followed,
+    number_at,
     opened,
     packed,
     pieces,
@@ -175,6 +176,19 @@ def test_exactly_the_numbers_of_the_layers_reach_the_browser(asked):
     for name, numbers in sent.items():
         assert np.array_equal(numbers, trace[name].numpy()), name
     assert packed(session)[0]["item"] == 0
+
+
+def test_of_weights_too_many_to_be_sent_whole_the_sheet_in_front_is_sent():
+    # else only every second column of the outer sides is sent, and other sheets
+    session = opened({"preset": "planted", "stage": "v_weight", "lens": "7.1"}, WEIGHTS)
+    header, _ = packed(session)
+    assert not header["whole"]
+    assert [number_at(session, f"v_weight.0.7.{row}.{row}")[0] for row in (1, 3, 5)] == [1.0, 1.0, 1.0]
+
+
+def test_the_weights_stand_above_the_one_strip_of_checks():
+    strips = [each for each in opened(SENTENCE, WEIGHTS).get("html") if 'class="proofs"' in each.proto.body]
+    assert len(strips) == 1
 
 
 def test_every_planted_heads_sentence_stands_beside_its_weights():

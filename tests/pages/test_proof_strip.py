@@ -11,8 +11,9 @@ from mha_core.figures.theme import NEUTRALS, VERDICTS
 from mha_core.presets import PRESETS
 from mha_core.proofs import CHECKS, code, prove
 from pages.frame import cache
+from pages.frame.words import WORDS
 from tests.core.wrong import FAULTS, faulty
-from tests.pages.opened import config_of, opened, rendered
+from tests.pages.opened import config_of, opened, rendered, sentences
 from tests.test_theme import THEMES, contrast
 
 WALK, LAYOUTS = "", "pages/learn/layouts.py"
@@ -177,3 +178,12 @@ def test_the_strip_comes_after_the_picture():
         if 'class="proofs"' in getattr(proto, "body", ""):
             order.append("strip")
     assert order == ["picture", "strip"]
+
+
+def test_two_layouts_that_are_too_large_to_stand_side_by_side_are_proved_all_the_same(monkeypatch):
+    monkeypatch.setattr(cache, "readings", lambda config: None)
+    session = opened({"preset": "sentence"})
+    alone = strip(session).chips
+    session.switch_page(LAYOUTS).run()
+    assert WORDS["layouts_too_large"] in sentences(session)
+    assert strip(session).chips == alone

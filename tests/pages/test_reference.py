@@ -27,6 +27,14 @@ from tests.server import APP
 PAGE, WALKTHROUGH = "pages/learn/reference.py", "pages/learn/walkthrough.py"
 SECTIONS = ("listing", "axes", "names", "costs", "symptoms", "others")
 CAPTIONS = ("axes", "names", "libraries", "parameters", "flops", "memory", "others")
+HEADS = {
+    "axes": ["axis", "size", "meaning"],
+    "libraries": ["code", "rows of the projection", "read in"],
+    "parameters": ["parameter", "numbers", "product of", "with these sizes"],
+    "flops": ["makes", "FLOPs", "product of", "with these sizes", "step"],
+    "memory": ["tensor", "bytes held", "memory", "numbers", "shape"],
+    "others": ["tensor", "what to look at"],
+}
 
 
 @dataclass
@@ -132,7 +140,8 @@ def first() -> AppTest:
 
 SHOWN = {
     "first": {},
-    "stacked": {"preset": "class", "batch_size": "2", "layout": "stacked", "mask": "both", "bias": "false"},
+    "stacked": {"preset": "class", "batch_size": "2", "layout": "stacked", "mask": "both", "bias": "false"}
+    | {"dtype": "float64"},
     "ones": {"preset": "tutorial"}
     | dict.fromkeys(["sequence_length", "input_dim", "d_model", "num_heads"], "1"),
 }
@@ -158,6 +167,27 @@ def test_every_section_and_every_table_is_there(shown):
         assert f'<a href="#{name}">{WORDS[f"section_{name}"]}</a>' in top
     assert sum('class="proofs"' in body for body in bodies(session)) == 1
     assert sentences(session) == []
+
+
+def test_what_a_section_is_about_stands_above_it_and_the_call_that_compares_can_be_copied(first):
+    told = [each.value for each in first.markdown]
+    for name in SECTIONS:
+        call = 'trace.first_difference({"scores": mine})'
+        assert WORDS[f"about_{name}"].replace("{call}", call) in told
+    assert any(call in each for each in told)
+
+
+def test_every_column_has_its_head(first):
+    found = read(first)
+    assert {name: found[name].heads for name in HEADS} == HEADS
+
+
+def test_numbers_stand_to_the_right_below_their_head_and_no_other_column_does():
+    html = tables.Table("c", ["a", "n", "b"], [("x", 1, "y")], ("all", 2, "")).html()
+    assert '<th scope="col">a</th><th scope="col" class="number">n</th><th scope="col">b</th>' in html
+    assert '<th scope="row">x</th><td class="number">1</td><td>y</td>' in html
+    assert '<th scope="row">all</th><td class="number">2</td><td></td>' in html
+    assert tables.code("") == ""
 
 
 def test_the_listing_is_the_whole_code_with_the_shapes_of_the_run(shown):
@@ -189,6 +219,9 @@ def test_the_glossary_has_every_axis_with_its_size_meaning_and_colour(shown):
     for name in shared:
         assert number(rows[name][0]) == shape_of(name, config.sizes)[0]
         assert f"called {edges(name)[0].label}." in rows[name][1]
+        words = edges(name)[0].words
+        sizes = " · ".join("3" if word == "qkv" else str(config.sizes[word]) for word in words)
+        assert f"that {words[-1]} changes" in rows[name][1] and f": {sizes} numbers" in rows[name][1]
     glossary = next(body for body in bodies(session) if WORDS["caption_axes"] in body)
     assert '(<span class="axis-head">head</span> <span class="axis-head_dim">head_dim</span>)' in glossary
 
@@ -204,6 +237,7 @@ def test_every_layer_and_tensor_stands_beside_its_names(shown):
     libraries = read(session)["libraries"].rows
     assert [row[0] for row in libraries] == table.heads[1:]
     assert [row[2] for row in libraries] == [library.read_in for library in LIBRARIES.values()]
+    assert [row[1] for row in libraries] == [WORDS[f"lies_{each.layout}"] for each in LIBRARIES.values()]
 
 
 def test_costs_are_those_of_the_run(shown):
@@ -215,6 +249,9 @@ def test_costs_are_those_of_the_run(shown):
     }
     assert {row[0]: number(row[1]) for row in found["parameters"].rows} == weights
     assert number(found["parameters"].foot[1]) == sum(weights.values())
+    held = sum(each.nbytes for layer in trace.parameters.values() for each in layer.parameters())
+    told = f"In {config.dtype} they take {held:,} bytes."
+    assert told in [each.value for each in session.markdown]
     flops = {row[0]: row for row in found["flops"].rows}
     assert [*flops] == [", ".join(made.name for made in stage.makes) for stage in trace.pipeline]
     counted = {name for name, row in flops.items() if number(row[1])}
@@ -224,6 +261,10 @@ def test_costs_are_those_of_the_run(shown):
         assert number(row[1]) == product
         moves = trace.stage(name.split(",")[0]).moves
         assert name in counted or row[2] == WORDS["only_moves" if moves else "not_counted"]
+        assert row[4] == trace.stage(name.split(",")[0]).title
+    by_hand = {row[0]: row[2:] for row in found["parameters"].rows}
+    assert by_hand["out_layer.weight"] == ["d_model × d_model", f"{config.d_model} × {config.d_model}"]
+    assert flops["scores"][2] == "2 × batch × head × query × key × head_dim"
     assert number(found["flops"].foot[1]) == costs.total(costs.flop_counts(trace.pipeline, config))
     memory = {row[0]: row for row in found["memory"].rows}
     assert [*memory] == list(trace.names)
@@ -232,7 +273,8 @@ def test_costs_are_those_of_the_run(shown):
         assert (number(row[1]), number(row[3])) == (each.held, each.numbers)
         assert row[2] == (WORDS["view_of"].format(name=each.view_of) if each.view_of else WORDS["own_memory"])
         assert row[4] == ", ".join(map(str, trace[each.name].shape))
-    assert number(found["memory"].foot[1]) == sum(number(row[1]) for row in memory.values())
+    for column in (1, 3):
+        assert number(found["memory"].foot[column]) == sum(number(row[column]) for row in memory.values())
 
 
 def test_every_note_of_the_run_is_there(shown):

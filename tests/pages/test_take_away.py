@@ -2,6 +2,7 @@
 
 import json
 from html.parser import HTMLParser
+from types import SimpleNamespace
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -11,6 +12,8 @@ from streamlit.runtime.media_file_manager import MediaFileManager
 
 from mha_core import run
 from mha_core.figures.to_html import to_html
+from mha_core.parameters import parameter_trace
+from mha_core.presets import PRESETS
 from mha_core.takeaway import files
 from mha_core.takeaway.notebook import notebook
 from mha_core.takeaway.script import script
@@ -58,9 +61,8 @@ def shown_codes(session):
 
 
 def test_every_file_is_made_of_the_run_that_is_shown(offered):
-    session = taken(
-        {"v": "1", "preset": "sentence", "stage": "weights", "cell": "weights.0.1.4.2", "paint": "value"}
-    )
+    view = {"stage": "weights", "cell": "weights.0.1.4.2", "paint": "value", "lens": "1.2"}
+    session = taken({"v": "1", "preset": "sentence", **view})
     link, code, _ = shown_codes(session)
     trace = run(config_of(session))
     assert list(offered) == [
@@ -80,7 +82,6 @@ def test_every_file_is_made_of_the_run_that_is_shown(offered):
             assert torch.equal(tensor, trace[name]), name
     assert made["npz"] == files.npz_bytes(trace, link)
     assert made["csv"] == files.csv_text(trace, "weights")
-    view = {"stage": "weights", "cell": "weights.0.1.4.2", "paint": "value"}
     assert made["html"] == to_html(trace, view=view, link=link, notes=show.notes_of(trace))
 
 
@@ -132,7 +133,35 @@ def test_in_the_overview_there_is_no_table_and_a_sentence_says_why(offered):
     assert len(offered["attention-class.safetensors"]()) > files.files_bytes(trace)
 
 
+def test_the_notebook_draws_the_batch_item_in_front(offered):
+    session = taken({"preset": "class", "batch": "7"})
+    link, *_ = shown_codes(session)
+    assert offered["attention-class.ipynb"]() == notebook(run(config_of(session)), link, item=7)
+
+
+def test_the_link_is_for_a_page_of_its_own_also_where_the_view_is_embedded(offered, monkeypatch):
+    monkeypatch.setattr(take, "_address", lambda **given: None)  # here no browser tells its address
+    session = opened()
+    session.session_state["take"] = True
+    told = "?v=1&embed=true&embed_options=dark_theme&stage=q"
+    session.session_state["take-address"] = SimpleNamespace(search=told)
+    assert shown_codes(session.run())[0] == "/?v=1&preset=sentence&stage=q"
+
+
+def test_the_page_of_heads_links_to_the_page_where_all_can_be_walked(offered, monkeypatch):
+    monkeypatch.setattr(type(take.st.context), "url", "https://x.org/a/heads")
+    link, *_ = shown_codes(taken({"preset": "sentence"}, "pages/learn/heads.py"))
+    assert link.startswith("https://x.org/a/heads?v=1&preset=sentence")
+    page = offered["attention-sentence-weights.html"]()
+    trace = run(PRESETS["sentence"].config)
+    walk = link.replace("/a/heads?", "/a/?") + "&stage=weights"
+    assert page == to_html(trace, view={"stage": "weights"}, link=walk, notes=show.notes_of(trace))
+
+
 def test_what_changes_in_a_file_is_said(offered):
+    for text in ("a =1", "a b\n@c"):
+        assert WORDS["take_formula"] in taken({"text": text, "stage": "x"}).caption[1].value
+    assert not any(WORDS["take_formula"] in each.value for each in taken({"text": "a", "stage": "x"}).caption)
     said = " ".join(each.value for each in taken({"text": "=1 a", "dtype": "bfloat16", "stage": "x"}).caption)
     assert WORDS["take_widened"] in said and WORDS["take_formula"] in said
 
@@ -195,6 +224,41 @@ def test_a_page_of_heads_opens_at_the_tensor_on_show(offered):
     offered.clear()
     taken({"preset": "sentence", "stage": "scaled", "head": "2"}, "pages/learn/heads.py")
     assert "attention-sentence-scaled.html" in offered
+
+
+@pytest.mark.parametrize(
+    ("asked", "view"),
+    [
+        ({"head": "2"}, {"stage": "weights", "lens": "2.0"}),
+        ({"head": "2", "of": "1", "query": "3", "key": "0"}, {"lens": "2.0", "cell": "weights.0.1.3.0"}),
+        ({"stage": "scaled", "query": "3", "key": "1"}, {"stage": "scaled", "cell": "scaled.0.0.3.1"}),
+        ({"head": "mean", "query": "3"}, {"stage": "weights"}),
+    ],
+)
+def test_a_page_of_heads_opens_at_the_head_and_the_cell_in_front(offered, monkeypatch, asked, view):
+    opens = []
+    monkeypatch.setattr(take.to_html, "to_html", lambda trace, **given: opens.append(given) or "")
+    taken({"preset": "sentence", **asked}, "pages/learn/heads.py")
+    next(made for name, made in offered.items() if name.endswith(".html"))()
+    shown = {key: value for key, value in opens[0]["view"].items() if value}
+    assert shown == {"stage": "weights", **view}
+    assert all(f"{key}={value}" in opens[0]["link"] for key, value in view.items())
+
+
+def test_an_open_weight_is_taken_as_a_table_and_as_a_page(offered):
+    config = PRESETS["sentence"].config
+    drawn = parameter_trace(config, run(config).parameters)
+    session = taken({"preset": "sentence", "stage": "q_weight"}, "pages/learn/weights.py")
+    assert WORDS["take_page_layers"] in [each.value for each in session.caption]
+    assert not any(WORDS["take_no_stage"] in each.value for each in session.caption)
+    assert offered["attention-sentence-q_weight.csv"]() == files.csv_text(drawn, "q_weight")
+    link = shown_codes(session)[0]
+    wanted = {"view": {"stage": "q_weight"}, "link": link, "settings": config}
+    assert offered["attention-sentence-q_weight.html"]() == to_html(drawn, **wanted)
+    assert "head_dim" in offered["attention-sentence-q_weight.csv"]()
+    offered.clear()
+    taken({"preset": "class", "batch": "7"}, "pages/learn/weights.py")
+    assert '"item": 7' not in offered["attention-class-layers.html"](), "weights have no batch"
 
 
 def test_the_notebook_of_a_page_is_json(offered):

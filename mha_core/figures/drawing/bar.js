@@ -6,7 +6,6 @@ const COPIED = 2400; // ms for which "Link copied" stands on the button
 
 function drawBar(explorer, host) {
   const { run } = explorer;
-  explorer.opened ??= {}; // which parts on demand are open
   if (!explorer.open) explorer.arrived = null; // the next stage that opens arrives anew, even the same one
   if (!explorer.keyMap) bindKeyMap(explorer);
   const row = element("div", { class: "mha-bar-row", role: "group", "aria-label": explorer.say("bar_label") });

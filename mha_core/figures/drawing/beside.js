@@ -1,4 +1,5 @@
-// Two runs side by side: each draws the sheets of the same tensor; what differs first is ringed.
+// Two runs side by side: each draws the sheets of the same tensor, and tells them in words and as a table; what
+// differs first is ringed.
 
 function besideTabs(explorer, name) {
   const { run } = explorer;
@@ -21,6 +22,7 @@ function drawBeside(explorer, host) {
   const code = element("pre", { class: "mha-code" }, explorer.constant.stages[stage.text].code);
   const sheets = element("div", { class: "mha-sheets" });
   const lens = element("div", { class: "mha-lens-host" });
+  const folds = element("div", { class: "mha-folds" });
   host.replaceChildren(
     element("h2", { class: "mha-beside-title" }, run.beside.title),
     element("p", { class: "mha-beside-text" }, run.beside.text),
@@ -30,7 +32,9 @@ function drawBeside(explorer, host) {
     element("p", { class: "mha-beside-said" }, run.beside.said[name]),
     sheets,
     lens,
+    folds,
   );
   drawSheets(explorer, sheets);
   drawLens(explorer, lens);
+  folds.append(equivalentFold(explorer, run.tensors.get(name))); // it writes down what the lens frames
 }

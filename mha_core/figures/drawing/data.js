@@ -145,12 +145,13 @@ function exact(value, double = false) {
   return text.replace(/-/g, MINUS);
 }
 
-// A number in at most five or six characters, for a cell. A weight that rounds to nothing says so.
+// A number in at most five or six characters, for a cell that no mask hides. A weight that rounds to nothing says so,
+// even where the run's kind of number holds no smaller one than 0.
 function short(value, kind) {
   if (Number.isNaN(value)) return "NaN";
   if (!Number.isFinite(value)) return value > 0 ? "∞" : `${MINUS}∞`;
   if (kind === "flag") return String(value);
-  if (kind === "probability" && value > 0 && value < 0.005) return "<0.01";
+  if (kind === "probability" && value < 0.005) return "<0.01";
   const size = Math.abs(value);
   const text = size >= 1e5 ? value.toExponential(0).replace("e+", "e") : value.toFixed(size >= 100 ? 0 : 2);
   return (Number(text) === 0 ? "0.00" : text).replace(/-/g, MINUS);

@@ -11,6 +11,7 @@ class Explorer extends Place {
     this.view = lastView ? { ...lastView } : readView(); // another page of this visit goes on with its view
     this.options = { spread: null, own: false };
     this.followed = null; // what the server says about the followed cell
+    this.opened = {}; // which parts on demand are open
     bindKeys(this);
   }
 
