@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
@@ -173,10 +174,25 @@ def planted(config: Config) -> Parameters:
     nothing = torch.zeros(2 * size, dtype=torch.float64)
     bias = torch.cat([part for rows in heads for part in (rows.q_bias, nothing)]).float() * config.gain
     qkv_layer = linear(weight, bias if config.bias else None)
-    return {
+    written = {
         "qkv_layer": to_stacked(qkv_layer, config.num_heads) if config.layout == "stacked" else qkv_layer,
         "out_layer": linear(torch.eye(config.d_model), torch.zeros(config.d_model) if config.bias else None),
     }
+    if not torch.is_inference_mode_enabled():  # what is made there does not count how often it is written
+        WRITTEN.update({layer: (decided_by(config), _versions(layer)) for layer in written.values()})
+    return written
+
+
+WRITTEN: WeakKeyDictionary[nn.Linear, tuple[Config, tuple[int, ...]]] = WeakKeyDictionary()
+"""Layers that were planted, by what decided them, and how often their numbers had been written then.
+
+Writing them again to compare would cost three times what a run does.
+"""
+
+
+def _versions(layer: nn.Linear) -> tuple[int, ...]:
+    numbers = [each for each in (layer.weight, layer.bias) if each is not None]
+    return tuple(-1 if each.is_inference() else each._version for each in numbers)
 
 
 def layers(config: Config) -> Parameters:
@@ -189,6 +205,9 @@ def are_planted(config: Config, found: Mapping[str, nn.Linear]) -> bool:
 
     The first one's rows may have the order of either layout, and the numbers may be cast to another kind.
     """
+    wanted = decided_by(config)
+    if all(WRITTEN.get(layer) == (wanted, _versions(layer)) for layer in found.values()):
+        return True
     written = planted(config)
     first = written["qkv_layer"]
     turn = to_per_head if config.layout == "stacked" else to_stacked

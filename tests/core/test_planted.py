@@ -10,10 +10,11 @@ import torch
 from mha_core import Config, run
 from mha_core.config import LAYOUTS, MASKS
 from mha_core.errors import ConfigError
-from mha_core.inputs import from_torch, signs, sinusoids, to_per_head, to_stacked
+from mha_core.inputs import from_torch, initial, signs, sinusoids, to_per_head, to_stacked
 from mha_core.planted import (
     JOBS,
     LITTLE_WORDS,
+    are_planted,
     built,
     decided_by,
     jobs_of,
@@ -589,3 +590,18 @@ def test_the_planted_layers_themselves_keep_their_jobs_in_either_order(dtype):
     touched["out_layer"].weight[0, 0] = 2
     assert run(config, parameters=touched).config.weights == "initial"
     assert torch.equal(run(config, parameters=touched)["x"], first["x"])
+
+
+@SIZES
+def test_planted_layers_are_known_again_until_they_are_changed(sizes):
+    config = settings(sizes)
+    with torch.inference_mode():
+        inside = planted(config)
+    for found in (planted(config), inside):
+        assert are_planted(config, found)
+        assert are_planted(config.but(mask="causal", dtype="float64"), found)
+        assert not are_planted(config.but(gain=2.0), found)
+    found = planted(config)
+    found["qkv_layer"].weight[0] += 1
+    assert not are_planted(config, found)
+    assert not are_planted(config, {**planted(config), "out_layer": initial(config)["out_layer"]})
