@@ -9,8 +9,10 @@ import torch
 from torch import Tensor
 
 from mha_core.axes import edges
+from mha_core.config import Config
 from mha_core.differences import largest_difference
 from mha_core.errors import WindowError
+from mha_core.inputs import DTYPES
 from mha_core.measures import hidden_of, uniform
 from mha_core.run import Trace
 
@@ -182,3 +184,8 @@ def added(trace: Trace, item: int, query: int) -> Added:
     sums = parts.sum(0) + bias
     largest = largest_difference(sums, shown)
     return Added(parts[:, query].cpu(), bias.cpu(), sums[query].cpu(), row.cpu(), largest)
+
+
+def smallest(config: Config) -> float:
+    """Return the smallest number that a run's kind of number holds with all its digits."""
+    return float(torch.finfo(DTYPES[config.dtype]).smallest_normal)

@@ -3,13 +3,11 @@
 import math
 from collections.abc import Sequence
 
-import torch
-
 from mha_core.config import Config
 from mha_core.figures.said import number
 from mha_core.figures.theme import NEUTRALS, SCALES
 from mha_core.measures import PLACES, HeadMeasures, Measure, mean_entropy
-from mha_core.shares import Added, Product, Score
+from mha_core.shares import Added, Product, Score, smallest
 from mha_core.words import listed, say
 from pages.frame.tables import Markup, Number, Table, prose
 from pages.frame.words import WORDS
@@ -170,8 +168,7 @@ def score_said(score: Score, config: Config) -> str:
         return joined([made, WORDS["score_hidden"]])
     became = {name: number(getattr(score, name), 4) for name in ("scaled", "weight", "uniform")}
     if score.weight == 0:
-        least = torch.finfo(getattr(torch, config.dtype)).tiny
-        became["weight"] = say(WORDS["less_than"], value=number(least, 2))
+        became["weight"] = say(WORDS["less_than"], value=number(smallest(config), 2))
     return joined([made, say(WORDS["score_becomes"], **became)])
 
 
@@ -185,6 +182,7 @@ STYLE = f"""
 @media (max-width: 640px) {{
   .st-key-heads-controls > *, .st-key-heads-cell > * {{ flex: 1 1 42% !important; min-width: 0 !important; }}
   .st-key-heads-controls > .st-key-heads-tensor {{ flex-basis: 100% !important; }}
+  .facts .prose {{ min-width: 31rem; }} /* a narrow column out of sight would stretch every row */
 }}
 .heads-said {{ margin: 0; max-width: 60rem; color: light-dark({MUTED.light}, {MUTED.dark}); }}
 </style>
